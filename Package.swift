@@ -1,0 +1,101 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+// The order of the targets is the direction of their dependencies: a target depends only on those
+// above it. docs/architecture.md says what each holds and what it must not know.
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+func library(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(
+        name: name + "Tests", dependencies: [.byName(name: name), "TestSupport"] + dependencies, swiftSettings: strict)
+}
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
+let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+
+let package = Package(
+    name: "svc",
+    platforms: [.macOS(.v15)],
+    products: [.executable(name: "svc", targets: ["svc"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ],
+    targets: [
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CKernels"),
+        library("Compute", ["CKernels", "COpenBLAS"]),
+        library("Checkpoints", ["CZlib"]),
+        library("Tokenizers", ["Checkpoints"]),
+        library("Architectures", ["Compute", "Checkpoints", "Tokenizers", yams]),
+        library("Generation", ["Compute", "Checkpoints", "Tokenizers", "Architectures"]),
+        library("LanguageID", ["Checkpoints"]),
+        library(
+            "ModelHub", ["CCurl", "Checkpoints", crypto, subprocess],
+            resources: [.embedInCode("Resources/catalog.json")]
+        ),
+        library(
+            "Engine",
+            ["Compute", "Checkpoints", "Tokenizers", "Architectures", "Generation", "LanguageID", "ModelHub", logging]),
+        library(
+            "HTTPService",
+            [
+                "Compute", "Engine", "Generation", "LanguageID", "ModelHub", hummingbird, lifecycle, logging, metrics,
+                nioCore, nioHTTP1, unixSignals,
+            ],
+            resources: [.embedInCode("Resources/openapi.json")]),
+        library("SelfTest", ["CCurl"]),
+        .executableTarget(
+            name: "svc",
+            dependencies: [
+                "Checkpoints", "Compute", "Generation", "LanguageID", "Engine", "HTTPService", "ModelHub", "SelfTest",
+                argumentParser, configuration, logging, systemPackage,
+            ], swiftSettings: strict),
+
+        .target(
+            name: "TestSupport", dependencies: ["ModelHub", "SelfTest"], path: "Tests/TestSupport",
+            swiftSettings: strict),
+        tests("Compute", []),
+        tests("Checkpoints", []),
+        tests("Tokenizers", ["Checkpoints"]),
+        tests("Architectures", ["Compute", "Checkpoints"]),
+        tests("Generation", ["Architectures", "Compute", "Checkpoints", "Tokenizers"]),
+        tests("LanguageID", ["Checkpoints"]),
+        tests("ModelHub", []),
+        tests("Engine", ["ModelHub"]),
+        tests("HTTPService", ["SelfTest"]),
+        .testTarget(name: "svcTests", dependencies: ["svc", "SelfTest", "TestSupport"], swiftSettings: strict),
+    ]
+)
