@@ -1,0 +1,115 @@
+// The arithmetic of the service: one table of functions per instruction set, chosen at run time.
+//
+// Every function is pure and single-threaded, and each has a portable twin. Integer products accumulate exactly
+// in 32 bits, and the float operations use the same lanes, the same order of additions and no fused
+// multiply-add in every table, so that all tables give the same bits; the one exception is `f32_gemm`, which
+// fuses where the processor can (its error bound is stated in docs/architecture.md).
+//
+// Matrices are row-major; `ld…` is the distance between rows in elements. "Packed" layouts are made by the
+// `svc_pack_…` functions below and are the same for every table.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Columns of a packed panel: outputs that one vector register holds.
+#define SVC_PANEL 16
+// Inputs that one integer multiply-add takes at once; the depth of a packed int8 matrix is a multiple of it.
+#define SVC_DEPTH_GROUP 4
+// Added to a quantised activation so that it is stored unsigned: stored = value + 128, value in [-127, 127].
+#define SVC_ACTIVATION_ZERO 128
+
+typedef enum svc_isa {
+    svc_isa_portable = 0,
+    svc_isa_avx2 = 1,
+    svc_isa_avx512vnni = 2,
+} svc_isa;
+
+// What happens to a product before it is stored.
+typedef enum svc_activation {
+    svc_activation_none = 0,
+    svc_activation_relu = 1,
+    svc_activation_swish = 2,  // x · sigmoid(x)
+    svc_activation_gelu = 3,   // x · sigmoid(1.702 x), as Marian defines it
+} svc_activation;
+
+// An int8 matrix [columns, depth] packed by svc_pack_int8: panels of 16 columns, in each the depth in groups of 4.
+typedef struct svc_int8_matrix {
+    const int8_t *packed;       // [ceil(columns/16)][paddedDepth/4][16][4]
+    const int32_t *offset;      // [ceil(columns/16)·16]: kept_zero · Σ_k w[column][k], what is added to the signed sum
+    const int32_t *correction;  // [ceil(columns/16)·16]: (kept_zero − 128) · Σ_k w[column][k], the same for stored activations
+    size_t columns;
+    size_t padded_depth;        // depth rounded up to a multiple of 4
+} svc_int8_matrix;
+
+typedef struct svc_kernels {
+    const char *name;
+
+    // out[i] = clamp(rint(x[i] · multiplier), −127, 127) + 128, halves to even; NaN becomes 1 (that is, −127).
+    void (*quantize)(const float *x, float multiplier, uint8_t *out, size_t count);
+
+    // out[r][c] = (Σ_k (a[r][k] − 128) · w[c][k] + offset[c]) · scale + bias[c], the sum exact in int32.
+    // a: [rows][lda ≥ padded_depth]; scales: one per row; bias: [ceil(columns/16)·16] or NULL.
+    void (*int8_gemm)(const uint8_t *a, size_t lda, const svc_int8_matrix *w, size_t rows, const float *scales,
+                      const float *bias, float *out, size_t ldout);
+
+    // out[r][c] = Σ_k a[r][k] · w[k][c] + bias[c], each sum in the order of k whatever the number of rows.
+    // packed: [ceil(columns/16)][depth][16]; bias: [ceil(columns/16)·16] or NULL.
+    void (*f32_gemm)(const float *a, size_t lda, const float *packed, size_t rows, size_t columns, size_t depth,
+                     const float *bias, float *out, size_t ldout);
+
+    // out = scale ⊙ (x + residual − mean) / sqrt(variance + epsilon) + bias, per row; residual may be NULL, and
+    // out may be x or residual.
+    void (*layer_norm)(const float *x, const float *residual, const float *scale, const float *bias, float epsilon,
+                       size_t rows, size_t columns, float *out);
+
+    // x ← activation(x), in place.
+    void (*activate)(float *x, size_t count, svc_activation activation);
+
+    // x ← x + y.
+    void (*add)(float *x, const float *y, size_t count);
+
+    // max |x[i]|; 0 for none.
+    float (*max_magnitude)(const float *x, size_t count);
+
+    // x ← softmax(x). count ≥ 1.
+    void (*softmax)(float *x, size_t count);
+
+    // ln Σ exp(x[i]). count ≥ 1.
+    float (*log_sum_exp)(const float *x, size_t count);
+
+    // The index of the largest value; the lowest on a tie; NaN is never the largest.
+    size_t (*argmax)(const float *x, size_t count);
+
+    // The simpler simple recurrent unit's step, elementwise: g = sigmoid(gate); cell ← g ⊙ cell + (1 − g) ⊙ input;
+    // out = max(cell, 0).
+    void (*ssru)(const float *gate, const float *input, float *cell, float *out, size_t count);
+
+    // Scaled dot-product attention of `rows` queries over one sequence of `length` keys, all heads:
+    // out[r][h·d…] = Σ_t softmax_t(scale · q[r][h·d…] · k[t][h·d…]) v[t][h·d…].
+    // keys_transposed: [heads·head_dim][padded_length], padded_length = length rounded up to 16, zeros at the end;
+    // values: [length][ldv]; scores: room for padded_length floats.
+    void (*attention)(const float *queries, size_t ldq, const float *keys_transposed, const float *values, size_t ldv,
+                      size_t rows, size_t length, size_t heads, size_t head_dim, float scale, float *scores,
+                      float *out, size_t ldout);
+} svc_kernels;
+
+// The most capable instruction set that both the processor and the operating system support.
+svc_isa svc_detect_isa(void);
+
+// The functions for an instruction set. NULL if it is not compiled in or not supported here.
+const svc_kernels *svc_kernels_for(svc_isa isa);
+
+// Packs rows of an int8 matrix [·, depth] whose rows are `ld` bytes apart: row ids[i] (or row i where ids is NULL)
+// becomes column i of the packed matrix. kept_zero: 0 for signed sums; 127 for the sums of activations shifted by 127,
+// as Marian computes them. packed: [ceil(columns/16)·16 · padded_depth] bytes; offset, correction: [ceil(columns/16)·16].
+void svc_pack_int8(const int8_t *rows, size_t ld, const int32_t *ids, size_t columns, size_t depth, int32_t kept_zero,
+                   int8_t *packed, int32_t *offset, int32_t *correction);
+
+// Packs a float matrix for f32_gemm. transposed = 0: source [depth, columns]; 1: source [columns, depth], of which
+// row ids[c] (or c where ids is NULL) becomes column c. packed: [ceil(columns/16)·16 · depth].
+void svc_pack_f32(const float *source, int transposed, const int32_t *ids, size_t columns, size_t depth,
+                  float *packed);
+
+// out[column][row] = source[row][column], rows padded with zeros to padded_rows. source rows are `ld` apart.
+void svc_transpose_f32(const float *source, size_t ld, size_t rows, size_t columns, size_t padded_rows, float *out);

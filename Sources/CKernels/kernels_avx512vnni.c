@@ -1,0 +1,133 @@
+// AVX-512 with VNNI: one instruction multiplies 64 unsigned by 64 signed bytes and adds groups of four into 16 exact
+// 32-bit sums.
+#if defined(__x86_64__)
+#include <immintrin.h>
+#include "kernels.h"
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma"))), apply_to = function)
+#include "float_kernels.inc"
+
+#define MAX_ROWS 12
+
+// `rows` × `panels` vectors of sums in registers over the whole depth; rows · panels ≤ 24 of the 32 registers.
+INLINE void int8_block(const uint8_t *a, size_t lda, const svc_int8_matrix *w, size_t c0, const int rows,
+                       const int panels, const float *scales, const float *bias, float *out, size_t ldout) {
+    const size_t depth = w->padded_depth;
+    const int8_t *b = w->packed + c0 * depth;
+    __m512i sums[MAX_ROWS][8];
+#pragma clang loop unroll(full)
+    for (int p = 0; p < panels; p++) {
+        const __m512i correction = _mm512_loadu_si512(w->correction + c0 + 16 * p);
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows; r++) sums[r][p] = correction;
+    }
+    for (size_t k = 0; k < depth; k += SVC_DEPTH_GROUP) {
+        __m512i weights[8];
+#pragma clang loop unroll(full)
+        for (int p = 0; p < panels; p++) weights[p] = _mm512_loadu_si512(b + (size_t)p * 16 * depth + k * 16);
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows; r++) {
+            int32_t four;
+            memcpy(&four, a + (size_t)r * lda + k, 4);
+            const __m512i x = _mm512_set1_epi32(four);
+#pragma clang loop unroll(full)
+            for (int p = 0; p < panels; p++) sums[r][p] = _mm512_dpbusd_epi32(sums[r][p], x, weights[p]);
+        }
+    }
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) {
+        const __m512 scale = _mm512_set1_ps(scales[r]);
+#pragma clang loop unroll(full)
+        for (int p = 0; p < panels; p++) {
+            const size_t c = c0 + 16 * (size_t)p;
+            __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[r][p]), scale);
+            if (bias) y = _mm512_add_ps(y, _mm512_loadu_ps(bias + c));
+            const size_t width = w->columns - c;
+            const __mmask16 mask = width >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << width) - 1);
+            _mm512_mask_storeu_ps(out + (size_t)r * ldout + c, mask, y);
+        }
+    }
+}
+
+// All columns for a block of at most 12 rows: few rows take many panels at once, to keep enough sums in flight.
+#define BLOCK(rows, panels) int8_block(a, lda, w, c0, rows, panels, scales, bias, out, ldout)
+#define ROWS_8(n)                                                                \
+    case n:                                                                      \
+        for (; c0 + 112 < columns; c0 += 128) BLOCK(n, 8);                       \
+        for (; c0 + 48 < columns; c0 += 64) BLOCK(n, 4);                         \
+        for (; c0 < columns; c0 += 16) BLOCK(n, 1);                              \
+        break;
+#define ROWS_4(n)                                                                \
+    case n:                                                                      \
+        for (; c0 + 48 < columns; c0 += 64) BLOCK(n, 4);                         \
+        for (; c0 < columns; c0 += 16) BLOCK(n, 1);                              \
+        break;
+#define ROWS_2(n)                                                                \
+    case n:                                                                      \
+        for (; c0 + 16 < columns; c0 += 32) BLOCK(n, 2);                         \
+        for (; c0 < columns; c0 += 16) BLOCK(n, 1);                              \
+        break;
+static void int8_rows(const uint8_t *a, size_t lda, const svc_int8_matrix *w, size_t c0, size_t columns, size_t rows,
+                      const float *scales, const float *bias, float *out, size_t ldout) {
+    switch (rows) {
+        ROWS_8(1) ROWS_8(2) ROWS_4(3) ROWS_4(4) ROWS_4(5) ROWS_4(6)
+        ROWS_2(7) ROWS_2(8) ROWS_2(9) ROWS_2(10) ROWS_2(11) ROWS_2(12)
+        default: break;
+    }
+}
+
+static void int8_gemm(const uint8_t *a, size_t lda, const svc_int8_matrix *w, size_t rows, const float *scales,
+                      const float *bias, float *out, size_t ldout) {
+    // A slice of columns that stays in the second-level cache while all rows pass over it.
+    const size_t slice = 128;
+    const size_t blocks = (rows + MAX_ROWS - 1) / MAX_ROWS;
+    for (size_t c0 = 0; c0 < w->columns; c0 += slice) {
+        const size_t end = c0 + slice < w->columns ? c0 + slice : w->columns;
+        size_t done = 0;
+        for (size_t block = 0; block < blocks; block++) {
+            // Blocks of nearly equal size: 13 rows are 7 and 6, not 12 and 1.
+            const size_t next = rows * (block + 1) / blocks;
+            int8_rows(a + done * lda, lda, w, c0, end, next - done, scales + done, bias, out + done * ldout, ldout);
+            done = next;
+        }
+    }
+}
+
+INLINE void f32_block(const float *a, size_t lda, const float *b, size_t depth, const int rows, const float *bias,
+                      float *out, size_t ldout, size_t width) {
+    __m512 sums[12];
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) sums[r] = _mm512_setzero_ps();
+    for (size_t k = 0; k < depth; k++) {
+        const __m512 weights = _mm512_loadu_ps(b + k * 16);
+#pragma clang loop unroll(full)
+        for (int r = 0; r < rows; r++) {
+            sums[r] = _mm512_fmadd_ps(_mm512_set1_ps(a[(size_t)r * lda + k]), weights, sums[r]);
+        }
+    }
+    const __mmask16 mask = width >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << width) - 1);
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) {
+        const __m512 y = bias ? _mm512_add_ps(sums[r], _mm512_loadu_ps(bias)) : sums[r];
+        _mm512_mask_storeu_ps(out + (size_t)r * ldout, mask, y);
+    }
+}
+static void f32_gemm(const float *a, size_t lda, const float *packed, size_t rows, size_t columns, size_t depth,
+                     const float *bias, float *out, size_t ldout) {
+    for (size_t c0 = 0; c0 < columns; c0 += SVC_PANEL) {
+        const float *b = packed + c0 * depth;
+        const size_t width = columns - c0;
+        const float *c_bias = bias ? bias + c0 : NULL;
+        size_t r = 0;
+        for (; r + 12 <= rows; r += 12) f32_block(a + r * lda, lda, b, depth, 12, c_bias, out + r * ldout + c0, ldout, width);
+        for (; r + 4 <= rows; r += 4) f32_block(a + r * lda, lda, b, depth, 4, c_bias, out + r * ldout + c0, ldout, width);
+        for (; r < rows; r++) f32_block(a + r * lda, lda, b, depth, 1, c_bias, out + r * ldout + c0, ldout, width);
+    }
+}
+
+const svc_kernels svc_kernels_avx512vnni = {
+    .name = "avx512vnni", .quantize = quantize, .int8_gemm = int8_gemm, .f32_gemm = f32_gemm,
+    .layer_norm = layer_norm, .activate = activate, .add = add, .max_magnitude = max_magnitude, .softmax = softmax,
+    .log_sum_exp = log_sum_exp, .argmax = argmax, .ssru = ssru, .attention = attention,
+};
+#pragma clang attribute pop
+#endif
