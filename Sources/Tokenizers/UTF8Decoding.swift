@@ -1,0 +1,34 @@
+/// UTF-8 as the SentencePiece library reads it.
+enum UTF8Decoding {
+    /// The length of the character at the start of `text`, or nil if the bytes there are not well-formed
+    /// UTF-8 (overlong, a surrogate, above U+10FFFF, cut off, or not the start of a character).
+    @inline(__always)
+    static func characterLength(_ text: UnsafeRawBufferPointer, at index: Int) -> Int? {
+        let lead = text[index]
+        if lead < 0x80 { return 1 }
+        func trail(_ distance: Int, _ range: ClosedRange<UInt8> = 0x80...0xBF) -> Bool {
+            index + distance < text.count && range.contains(text[index + distance])
+        }
+        switch lead {
+        case 0xC2...0xDF: return trail(1) ? 2 : nil
+        case 0xE0: return trail(1, 0xA0...0xBF) && trail(2) ? 3 : nil
+        case 0xED: return trail(1, 0x80...0x9F) && trail(2) ? 3 : nil
+        case 0xE1...0xEF: return trail(1) && trail(2) ? 3 : nil
+        case 0xF0: return trail(1, 0x90...0xBF) && trail(2) && trail(3) ? 4 : nil
+        case 0xF1...0xF3: return trail(1) && trail(2) && trail(3) ? 4 : nil
+        case 0xF4: return trail(1, 0x80...0x8F) && trail(2) && trail(3) ? 4 : nil
+        default: return nil
+        }
+    }
+
+    /// How many bytes a first byte announces, whatever follows; 1 for what cannot begin a character.
+    @inline(__always)
+    static func announcedLength(_ lead: UInt8) -> Int {
+        switch lead {
+        case ..<0xC0: 1
+        case ..<0xE0: 2
+        case ..<0xF0: 3
+        default: 4
+        }
+    }
+}
