@@ -1,0 +1,208 @@
+package import Architectures
+internal import Compute
+internal import Foundation
+internal import Synchronization
+internal import Tokenizers
+
+/// Translates texts with one model. Requests are cut into sentences, and workers take batches of sentences of similar
+/// length across all requests; requests take turns, so a long document does not hold up a short one.
+package final class TranslationBatcher: WorkSource {
+    /// Bounds of what waits and of what is computed together.
+    package struct Limits: Sendable {
+        /// Requests that may wait or run; one more is refused.
+        package var waitingRequests = 512
+        /// Hypotheses in one batch.
+        package var batchRows = 32
+        /// Source tokens in one batch.
+        package var batchTokens = 1024
+
+        /// The defaults.
+        package init() {}
+    }
+
+    private struct PendingJob {
+        let job: TranslationJob
+        /// Units not yet taken, with their length in tokens.
+        var units: [(index: Int, length: Int)]
+    }
+
+    private struct State {
+        var unprepared: [TranslationJob] = []
+        /// Requests with sentences to translate; the first is served first, then goes to the end.
+        var ring: [PendingJob] = []
+        var pendingUnits = 0
+        var openRequests = 0
+    }
+
+    private struct Item {
+        let job: TranslationJob
+        let unit: Int
+    }
+
+    /// The model.
+    package let model: any SequenceToSequenceModel
+    private let pipeline: TranslationPipeline
+    private let shortlist: Shortlist?
+    private let pool: WorkerPool
+    private let limits: Limits
+    private let state = Mutex(State())
+    /// Units that the batch is chosen from.
+    private static let window = 512
+
+    /// A batcher whose work the pool's threads take until `close`.
+    package init(
+        model: any SequenceToSequenceModel, pipeline: TranslationPipeline, shortlist: Shortlist?, pool: WorkerPool,
+        limits: Limits = Limits()
+    ) {
+        self.model = model
+        self.pipeline = pipeline
+        self.shortlist = shortlist
+        self.pool = pool
+        self.limits = limits
+        pool.add(self)
+    }
+
+    /// Stops taking work. Whoever still waits gets a `CancellationError`.
+    package func close() {
+        pool.remove(self)
+        let jobs = state.withLock { state in
+            defer { state = State() }
+            return state.unprepared + state.ring.map(\.job)
+        }
+        for job in jobs { job.end(.failure(CancellationError())) }
+    }
+
+    /// Requests that wait or run.
+    package var openRequests: Int { state.withLock { $0.openRequests } }
+
+    /// Sentences that wait for a worker.
+    package var waitingSentences: Int { state.withLock { $0.pendingUnits } }
+
+    /// Translates a text.
+    ///
+    /// - Throws: `QueueFullError`; `CancellationError` if the task is cancelled, whose sentences leave their batches at
+    ///   the next step.
+    package func translate(_ request: TranslationRequest) async throws -> TranslationResult {
+        let accepted = state.withLock { state in
+            guard state.openRequests < limits.waitingRequests else { return false }
+            state.openRequests += 1
+            return true
+        }
+        guard accepted else { throw QueueFullError(waiting: limits.waitingRequests, what: "translation requests") }
+        defer { state.withLock { $0.openRequests -= 1 } }
+        let cancellation = Mutex<(job: TranslationJob?, cancelled: Bool)>((nil, false))
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let job = TranslationJob(request, continuation)
+                let cancelled = cancellation.withLock { shared in
+                    shared.job = job
+                    return shared.cancelled
+                }
+                if cancelled {
+                    job.end(.failure(CancellationError()))
+                    return
+                }
+                state.withLock { $0.unprepared.append(job) }
+                pool.announce()
+            }
+        } onCancel: {
+            let job = cancellation.withLock { shared in
+                shared.cancelled = true
+                return shared.job
+            }
+            job?.end(.failure(CancellationError()))
+        }
+    }
+
+    // MARK: Workers
+
+    package func takeWork() -> Work? {
+        state.withLock { state in
+            while !state.unprepared.isEmpty {
+                let job = state.unprepared.removeFirst()
+                if job.hasEnded { continue }
+                return { [self] _ in prepare(job) }
+            }
+            let batch = takeBatch(&state)
+            if batch.isEmpty { return nil }
+            return { [self] context in translate(batch, context) }
+        }
+    }
+
+    private func prepare(_ job: TranslationJob) {
+        let plan = pipeline.plan(job.request.text, endOfSequence: model.endOfSequence)
+        job.begin(plan)
+        guard !plan.units.isEmpty else {
+            job.succeed(pipeline)
+            return
+        }
+        state.withLock { state in
+            state.ring.append(
+                PendingJob(
+                    job: job, units: plan.units.enumerated().map { (index: $0.offset, length: $0.element.count) }))
+            state.pendingUnits += plan.units.count
+        }
+        pool.announce()
+    }
+
+    /// Chooses a batch: the oldest sentence of the request whose turn it is, and those of all requests that are nearest
+    /// to it in length. The workers share what waits, so none takes all of it.
+    private func takeBatch(_ state: inout State) -> [Item] {
+        state.ring.removeAll { pending in
+            guard pending.job.hasEnded else { return false }
+            state.pendingUnits -= pending.units.count
+            return true
+        }
+        guard let anchor = state.ring.first?.units.first else { return [] }
+        let share = (state.pendingUnits + pool.threads - 1) / pool.threads
+        let perJob = max(1, Self.window / state.ring.count)
+        var window: [(distance: Int, entry: Int, unit: Int, length: Int)] = []
+        for (entry, pending) in state.ring.enumerated() {
+            for unit in pending.units.prefix(perJob) {
+                window.append((abs(unit.length - anchor.length), entry, unit.index, unit.length))
+            }
+        }
+        // The anchor has distance 0 and comes first; the order of the rest breaks ties by age.
+        window.sort { ($0.distance, $0.entry, $0.unit) < ($1.distance, $1.entry, $1.unit) }
+        var batch: [Item] = []
+        var taken: [Int: Set<Int>] = [:]
+        var rows = 0
+        var tokens = 0
+        for candidate in window where batch.count < share {
+            let job = state.ring[candidate.entry].job
+            let beam = job.request.search.beamSize
+            guard batch.isEmpty || (rows + beam <= limits.batchRows && tokens + candidate.length <= limits.batchTokens)
+            else { break }
+            batch.append(Item(job: job, unit: candidate.unit))
+            taken[candidate.entry, default: []].insert(candidate.unit)
+            rows += beam
+            tokens += candidate.length
+        }
+        for (entry, units) in taken { state.ring[entry].units.removeAll { units.contains($0.index) } }
+        state.pendingUnits -= batch.count
+        if state.ring.count > 1 { state.ring.append(state.ring.removeFirst()) }
+        state.ring.removeAll { $0.units.isEmpty }
+        return batch
+    }
+
+    private func translate(_ batch: [Item], _ context: WorkerContext) {
+        for item in batch { item.job.noteStart() }
+        let requests = batch.map { item in
+            let source = item.job.source(of: item.unit)
+            return SearchRequest(
+                source: source, candidates: shortlist?.candidates(for: source), options: item.job.request.search)
+        }
+        let results = BatchSearch.run(
+            requests, model: model, workspace: context.workspace,
+            isCancelled: { batch[$0].job.hasEnded })
+        for (index, item) in batch.enumerated() where !item.job.hasEnded {
+            let hypotheses = results[index]
+            guard let best = hypotheses.first else { continue }
+            let isLast = item.job.complete(
+                item.unit, texts: hypotheses.map { pipeline.targetTokenizer.decode($0.tokens) },
+                targetTokens: best.tokens.count + (best.reachedLimit ? 0 : 1),
+                warnings: DegenerationGuard.warnings(source: requests[index].source, hypothesis: best))
+            if isLast { item.job.succeed(pipeline) }
+        }
+    }
+}

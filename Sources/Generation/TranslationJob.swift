@@ -1,0 +1,113 @@
+internal import Foundation
+internal import Synchronization
+
+/// A text to translate.
+package struct TranslationRequest: Sendable {
+    /// The text: any number of sentences and paragraphs.
+    package var text: String
+    /// How to search, for each sentence.
+    package var search: SearchOptions
+
+    /// A text and how to search.
+    package init(text: String, search: SearchOptions = SearchOptions()) {
+        self.text = text
+        self.search = search
+    }
+}
+
+/// A translated text.
+package struct TranslationResult: Sendable, Equatable {
+    /// The best translation.
+    package var text: String
+    /// The next best, where more than one result was asked for.
+    package var alternatives: [String]
+    /// What its reader should know.
+    package var warnings: [TranslationWarning]
+    /// Tokens read, end tokens counted.
+    package var sourceTokens: Int
+    /// Tokens written in the best translation, end tokens counted.
+    package var targetTokens: Int
+    /// From the request to the start of its first batch, in seconds.
+    package var queueSeconds: Double
+    /// From then to the end, in seconds.
+    package var inferenceSeconds: Double
+}
+
+/// One text on its way through the batcher. Its sentences may be in several batches at once.
+final class TranslationJob: Sendable {
+    private struct State {
+        var continuation: CheckedContinuation<TranslationResult, any Error>?
+        var plan = TranslationPipeline.Plan()
+        /// For each unit the texts of its hypotheses, best first.
+        var texts: [[String]] = []
+        var remaining = 0
+        var warnings: [TranslationWarning] = []
+        var targetTokens = 0
+        var started: ContinuousClock.Instant?
+    }
+
+    let request: TranslationRequest
+    private let created = ContinuousClock.now
+    private let state = Mutex(State())
+    private let ended = Atomic<Bool>(false)
+
+    init(_ request: TranslationRequest, _ continuation: CheckedContinuation<TranslationResult, any Error>) {
+        self.request = request
+        state.withLock { $0.continuation = continuation }
+    }
+
+    /// Nobody waits any more: cancelled, failed or done.
+    var hasEnded: Bool { ended.load(ordering: .acquiring) }
+
+    /// Notes the plan. Returns the lengths of the units.
+    func begin(_ plan: TranslationPipeline.Plan) {
+        state.withLock {
+            $0.plan = plan
+            $0.texts = Array(repeating: [], count: plan.units.count)
+            $0.remaining = plan.units.count
+        }
+    }
+
+    func noteStart() {
+        state.withLock { if $0.started == nil { $0.started = .now } }
+    }
+
+    func source(of unit: Int) -> [Int32] { state.withLock { $0.plan.units[unit] } }
+
+    /// Notes a unit's hypotheses. True if it was the last unit.
+    func complete(_ unit: Int, texts: [String], targetTokens: Int, warnings: [TranslationWarning]) -> Bool {
+        state.withLock {
+            $0.texts[unit] = texts
+            $0.targetTokens += targetTokens
+            for warning in warnings where !$0.warnings.contains(warning) { $0.warnings.append(warning) }
+            $0.remaining -= 1
+            return $0.remaining == 0
+        }
+    }
+
+    /// Assembles the answer and resumes whoever waits.
+    func succeed(_ pipeline: TranslationPipeline) {
+        let result = state.withLock { state in
+            let versions = (0..<request.search.results).map { rank in
+                pipeline.assemble(
+                    state.plan, texts: state.texts.map { $0.indices.contains(rank) ? $0[rank] : $0.first ?? "" })
+            }
+            let started = state.started ?? .now
+            return TranslationResult(
+                text: versions[0], alternatives: Array(versions.dropFirst()), warnings: state.warnings,
+                sourceTokens: state.plan.units.reduce(0) { $0 + $1.count }, targetTokens: state.targetTokens,
+                queueSeconds: (started - created) / .seconds(1), inferenceSeconds: (.now - started) / .seconds(1))
+        }
+        end(.success(result))
+    }
+
+    /// Resumes whoever waits, once.
+    func end(_ result: Result<TranslationResult, any Error>) {
+        ended.store(true, ordering: .releasing)
+        let continuation = state.withLock { state in
+            defer { state.continuation = nil }
+            return state.continuation
+        }
+        continuation?.resume(with: result)
+    }
+}
