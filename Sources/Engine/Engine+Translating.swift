@@ -1,0 +1,224 @@
+internal import Foundation
+package import Generation
+package import LanguageID
+internal import ModelHub
+
+/// Texts to translate.
+package struct TranslationQuery: Sendable {
+    /// The texts; each is detected, translated and reported on its own.
+    package var texts: [String]
+    /// The source language (BCP 47); nil to detect it.
+    package var source: String?
+    /// The target language (BCP 47).
+    package var target: String
+    /// The model to use; nil for the best that is there.
+    package var model: String?
+    /// How to search.
+    package var search: SearchOptions
+
+    /// Texts and their languages.
+    package init(
+        texts: [String], source: String?, target: String, model: String? = nil, search: SearchOptions = SearchOptions()
+    ) {
+        self.texts = texts
+        self.source = source
+        self.target = target
+        self.model = model
+        self.search = search
+    }
+}
+
+/// One translated text.
+package struct TranslatedItem: Sendable {
+    /// The translation.
+    package var text: String
+    /// The next best.
+    package var alternatives: [String] = []
+    /// The source language that was used; `und` if it could not be told.
+    package var source: String
+    /// The target language.
+    package var target: String
+    /// What the detection said, if the source was not named.
+    package var detected: LanguageIdentifier.Candidate?
+    /// What its reader should know: kind and sentence.
+    package var warnings: [(kind: String, message: String)] = []
+    /// The model that translated it; nil if nothing had to be translated.
+    package var model: String?
+    /// Tokens read.
+    package var sourceTokens = 0
+    /// Tokens written.
+    package var targetTokens = 0
+    /// Time in the queue.
+    package var queueSeconds = 0.0
+    /// Time from the first batch to the end.
+    package var inferenceSeconds = 0.0
+}
+
+extension Engine {
+    /// Texts of one request that are in the queue at once: enough to fill batches, and not all of a long array.
+    private static let concurrentTexts = 64
+
+    /// Translates texts.
+    ///
+    /// - Throws: `EngineError` for unknown languages, pairs and models, and models that are not ready;
+    ///   `QueueFullError`; `CancellationError`.
+    package nonisolated func translate(_ query: TranslationQuery) async throws -> [TranslatedItem] {
+        let route = try await route(query)
+        let detections = query.source == nil ? try await detect(query.texts) : nil
+        return try await withThrowingTaskGroup(of: (Int, TranslatedItem).self) { group in
+            var items: [TranslatedItem?] = Array(repeating: nil, count: query.texts.count)
+            for (index, text) in query.texts.enumerated() {
+                if index >= Self.concurrentTexts, let (done, item) = try await group.next() { items[done] = item }
+                group.addTask {
+                    (index, try await self.translate(text, route, detection: detections?[index], query))
+                }
+            }
+            for try await (done, item) in group { items[done] = item }
+            return items.compactMap { $0 }
+        }
+    }
+
+    /// The languages of a query, checked.
+    private struct Route: Sendable {
+        var source: LanguageTag?
+        var target: LanguageTag
+    }
+
+    private func route(_ query: TranslationQuery) throws -> Route {
+        let descriptors = order.compactMap { entries[$0]?.descriptor }.filter { $0.task == .translation }
+        func tag(_ text: String, _ languages: (ModelDescriptor) -> [String]) throws -> LanguageTag {
+            guard let tag = LanguageTag(text),
+                descriptors.contains(where: { languages($0).contains { tag.isServed(by: $0) } })
+            else { throw EngineError.unsupportedLanguage(text) }
+            return tag
+        }
+        let route = Route(
+            source: try query.source.map { try tag($0) { $0.sourceLanguages + $0.targetLanguages } },
+            target: try tag(query.target) { $0.sourceLanguages + $0.targetLanguages })
+        if let name = query.model {
+            let descriptor = try entry(name).descriptor
+            guard descriptor.task == .translation else {
+                throw EngineError.wrongTask(model: name, task: descriptor.task.rawValue, wanted: "translation")
+            }
+            if let source = route.source, !descriptor.translates(from: source, to: route.target) {
+                throw EngineError.unsupportedPair(source: source.description, target: "\(route.target) with \(name)")
+            }
+        } else if let source = route.source, source.primary != route.target.primary,
+            modelName(from: source, to: route.target) == nil
+        {
+            throw EngineError.unsupportedPair(source: source.description, target: route.target.description)
+        }
+        return route
+    }
+
+    /// The model for a pair: one that is ready before one that is on disk, the catalogue's order between equals.
+    private func modelName(from source: LanguageTag, to target: LanguageTag) -> String? {
+        let names = order.filter { entries[$0]?.descriptor.translates(from: source, to: target) == true }
+        return names.first { entries[$0]?.state == .ready } ?? names.first { isObtainable($0) } ?? names.first
+    }
+
+    private nonisolated func translate(
+        _ text: String, _ route: Route, detection: LanguageIdentifier.Detection?, _ query: TranslationQuery
+    ) async throws -> TranslatedItem {
+        let choice = await choose(text, route, detection: detection, model: query.model)
+        var item = TranslatedItem(
+            text: text, source: choice.source?.description ?? "und", target: route.target.description,
+            detected: choice.detected)
+        guard let source = choice.source, choice.model != nil || source.primary != route.target.primary else {
+            return item
+        }
+        guard let name = choice.model else {
+            item.warnings = [
+                (
+                    "unsupported_language",
+                    "the text seems to be in \(source), which no model translates to \(route.target)"
+                )
+            ]
+            return item
+        }
+        guard case .translation(let batcher) = try await acquire(name) else {
+            throw EngineError.wrongTask(model: name, task: "something else", wanted: "translation")
+        }
+        let result = try await batcher.translate(TranslationRequest(text: text, search: query.search))
+        item.text = result.text
+        item.alternatives = result.alternatives
+        item.warnings = result.warnings.map { ($0.kind.rawValue, $0.message) }
+        item.model = name
+        item.sourceTokens = result.sourceTokens
+        item.targetTokens = result.targetTokens
+        item.queueSeconds = result.queueSeconds
+        item.inferenceSeconds = result.inferenceSeconds
+        return item
+    }
+
+    private struct Choice: Sendable {
+        var source: LanguageTag?
+        var detected: LanguageIdentifier.Candidate?
+        var model: String?
+    }
+
+    /// The source language and the model of one text. Of the languages detected, a close second that can be translated
+    /// is taken before a first that cannot: Galician and Portuguese are easily mistaken for one another.
+    private func choose(
+        _ text: String, _ route: Route, detection: LanguageIdentifier.Detection?, model: String?
+    ) -> Choice {
+        func serves(_ source: LanguageTag) -> Bool {
+            if source.primary == route.target.primary { return true }
+            if let model { return entries[model]?.descriptor.translates(from: source, to: route.target) == true }
+            return modelName(from: source, to: route.target) != nil
+        }
+        guard let detection else {
+            guard let source = route.source else { return Choice() }
+            return Choice(source: source, model: model ?? modelName(from: source, to: route.target))
+        }
+        let first = LanguageIdentifier.Candidate(language: detection.language, confidence: detection.confidence)
+        guard detection.language != "und" else {
+            // Too short to tell ("Hi"): English is assumed, as LibreTranslate does; without a word there is nothing to do.
+            guard text.unicodeScalars.contains(where: \.properties.isAlphabetic), let english = LanguageTag("en"),
+                serves(english)
+            else { return Choice(detected: first) }
+            let isTarget = english.primary == route.target.primary
+            return Choice(
+                source: english, detected: first,
+                model: isTarget ? nil : model ?? modelName(from: english, to: route.target))
+        }
+        let candidates = detection.candidates.isEmpty ? [first] : detection.candidates
+        let close = candidates.filter { $0.confidence >= 0.5 * first.confidence }
+        let chosen = close.first { LanguageTag($0.language).map(serves) ?? false } ?? first
+        guard let source = LanguageTag(chosen.language) else { return Choice(detected: chosen) }
+        let name = serves(source) ? model ?? modelName(from: source, to: route.target) : nil
+        return Choice(source: source, detected: chosen, model: source.primary == route.target.primary ? nil : name)
+    }
+
+    /// Identifies the language of each text.
+    ///
+    /// - Throws: `EngineError` if no model for it is there.
+    package nonisolated func detect(_ texts: [String]) async throws -> [LanguageIdentifier.Detection] {
+        guard case .languageIdentification(let identifier) = try await acquire(try await identificationModel()) else {
+            throw EngineError.noLanguageIdentification
+        }
+        return try await pool.run { _ in texts.map { identifier.detect($0) } }
+    }
+
+    private func identificationModel() throws -> String {
+        let names = order.filter { entries[$0]?.descriptor.task == .languageIdentification }
+        guard
+            let name = names.first(where: { entries[$0]?.state == .ready }) ?? names.first(where: isObtainable)
+                ?? names.first
+        else { throw EngineError.noLanguageIdentification }
+        return name
+    }
+
+    /// The languages that can be translated, and into which: each one's code and its targets, itself among them.
+    package func languages() -> [(code: String, targets: [String])] {
+        var targets: [String: Set<String>] = [:]
+        for name in order where isObtainable(name) {
+            guard let descriptor = entries[name]?.descriptor, descriptor.task == .translation else { continue }
+            for target in descriptor.targetLanguages { targets[target, default: [target]].insert(target) }
+            for source in descriptor.sourceLanguages {
+                targets[source, default: [source]].formUnion(descriptor.targetLanguages)
+            }
+        }
+        return targets.sorted { $0.key < $1.key }.map { ($0.key, $0.value.sorted()) }
+    }
+}

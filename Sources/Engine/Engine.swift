@@ -1,0 +1,196 @@
+internal import Compute
+package import Foundation
+package import Generation
+package import Logging
+package import ModelHub
+
+/// The models of this process behind one asynchronous interface: which exist, which are in memory, and who answers a
+/// request. Loads in the background, keeps to a memory budget, and never computes: that is the workers' part.
+package actor Engine {
+    /// What it was told at its start.
+    package nonisolated let configuration: EngineConfiguration
+    /// The threads that compute.
+    package nonisolated let pool: WorkerPool
+    nonisolated let hub: ModelHub
+    nonisolated let logger: Logger
+    /// When it was made.
+    package nonisolated let startedAt = Date.now
+    var entries: [String: ModelEntry] = [:]
+    /// The names in the order of the catalogue and the configuration.
+    private(set) var order: [String] = []
+    private var nextWaiter = 0
+    private var hasStarted = false
+    private(set) var isDraining = false
+
+    /// An engine that knows the catalogue's models and those that the configuration names.
+    ///
+    /// - Throws: `EngineError.unknownModel` or `.unusablePath` for a model of the configuration.
+    package init(configuration: EngineConfiguration, hub: ModelHub, logger: Logger) throws {
+        self.configuration = configuration
+        self.hub = hub
+        self.logger = logger
+        for entry in hub.catalog.entries {
+            entries[entry.name] = ModelEntry(ModelDescriptor(entry))
+            order.append(entry.name)
+        }
+        for name in configuration.models {
+            if ModelDescriptor.isPath(name) {
+                let descriptor = try ModelDescriptor(path: name)
+                if entries[descriptor.name] == nil { order.append(descriptor.name) }
+                entries[descriptor.name] = ModelEntry(descriptor)
+                entries[descriptor.name]?.isRequired = true
+            } else {
+                guard entries[name] != nil else { throw EngineError.unknownModel(name: name, known: order) }
+                entries[name]?.isRequired = true
+            }
+        }
+        pool = WorkerPool(threads: configuration.threads)
+    }
+
+    /// Begins to load the models asked for; returns at once.
+    package func start() {
+        hasStarted = true
+        for name in order where entries[name]?.isRequired == true { beginLoading(name) }
+    }
+
+    /// Says that no new work will come: /health answers `draining` from here on.
+    package func drain() { isDraining = true }
+
+    /// Ends the inference threads and gives up what is under way.
+    package func stop() {
+        isDraining = true
+        for name in order {
+            entries[name]?.loadTask?.cancel()
+            entries[name]?.loaded?.close()
+        }
+        pool.stop()
+    }
+
+    // MARK: What there is
+
+    /// Every model, in the order of the catalogue.
+    package func statuses() -> [ModelStatus] { order.compactMap { try? status($0) } }
+
+    /// One model.
+    ///
+    /// - Throws: `EngineError.unknownModel`.
+    package func status(_ name: String) throws -> ModelStatus {
+        let entry = try entry(name)
+        return entry.status(isInstalled: isInstalled(entry))
+    }
+
+    func entry(_ name: String) throws -> ModelEntry {
+        guard let entry = entries[name] else { throw EngineError.unknownModel(name: name, known: order) }
+        return entry
+    }
+
+    private func isInstalled(_ entry: ModelEntry) -> Bool {
+        if entry.loaded != nil { return true }
+        switch entry.descriptor.origin {
+        case .local: return true
+        case .catalog(let catalogEntry): return hub.state(of: catalogEntry) == .present
+        }
+    }
+
+    /// Whether a request for the model can be answered, now or after a load.
+    func isObtainable(_ name: String) -> Bool {
+        guard let entry = entries[name], entry.state != .failed else { return false }
+        if entry.loaded != nil || entry.state.isUnderWay { return true }
+        return configuration.onDemand != .never && (configuration.downloads || isInstalled(entry))
+    }
+
+    /// The service as a whole.
+    package func health() -> EngineHealth {
+        let required = order.compactMap { entries[$0] }.filter(\.isRequired)
+        let status: EngineHealth.Status =
+            if isDraining {
+                .draining
+            } else if !hasStarted {
+                .starting
+            } else if required.contains(where: \.state.isUnderWay) {
+                .loading
+            } else if entries.values.contains(where: \.isFault) {
+                order.contains(where: isObtainable) ? .degraded : .unhealthy
+            } else {
+                .healthy
+            }
+        let models = order.compactMap { name -> EngineHealth.Model? in
+            guard let entry = entries[name], entry.isRequired || entry.state != .absent else { return nil }
+            return EngineHealth.Model(
+                name: name, state: entry.state, progress: entry.progress?.fraction, failure: entry.failure)
+        }
+        return EngineHealth(
+            status: status, isReady: status != .draining && hasStarted && required.allSatisfy { $0.state == .ready },
+            models: models, loadedCount: entries.values.count { $0.state == .ready },
+            uptimeSeconds: Date.now.timeIntervalSince(startedAt))
+    }
+
+    /// Sentences that wait for a worker, and requests that wait or run, over all models.
+    package func queueDepth() -> (sentences: Int, requests: Int) {
+        entries.values.reduce(into: (0, 0)) { total, entry in
+            total.0 += entry.loaded?.waitingSentences ?? 0
+            total.1 += entry.loaded?.openRequests ?? 0
+        }
+    }
+
+    // MARK: Waiting
+
+    /// Returns when the model's load has ended, or after `seconds`.
+    func settle(_ name: String, seconds: Double) async {
+        guard entries[name]?.state.isUnderWay == true else { return }
+        nextWaiter += 1
+        let waiter = nextWaiter
+        let timer = Task {
+            // Cancelled, or the time is over: in both cases whoever waits goes on.
+            try? await Task.sleep(for: .seconds(seconds))
+            self.release(name, waiter)
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { entries[name]?.waiters[waiter] = $0 }
+        } onCancel: {
+            timer.cancel()
+        }
+        timer.cancel()
+    }
+
+    private func release(_ name: String, _ waiter: Int) {
+        entries[name]?.waiters.removeValue(forKey: waiter)?.resume()
+    }
+
+    func releaseAll(_ name: String) {
+        let waiters = entries[name]?.waiters ?? [:]
+        entries[name]?.waiters = [:]
+        for waiter in waiters.values { waiter.resume() }
+    }
+}
+
+/// What /health says.
+package struct EngineHealth: Sendable {
+    /// The service as a whole.
+    package enum Status: String, Sendable {
+        case starting, loading, healthy, degraded, unhealthy, draining
+    }
+
+    /// A model that was asked for, or has been used.
+    package struct Model: Sendable {
+        /// Its name.
+        package var name: String
+        /// Where it is.
+        package var state: ModelState
+        /// A share from 0 to 1 of the stage, where it is known.
+        package var progress: Double?
+        /// Why it failed, if it did.
+        package var failure: ModelFailure?
+    }
+
+    /// The service as a whole.
+    package var status: Status
+    /// Every model asked for at the start has answered a real inference.
+    package var isReady: Bool
+    /// The models.
+    package var models: [Model]
+    /// How many are in memory and ready.
+    package var loadedCount: Int
+    /// Since the start.
+    package var uptimeSeconds: Double
+}

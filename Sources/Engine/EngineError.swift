@@ -1,0 +1,58 @@
+/// Why the engine does not do what was asked. The messages are shown to clients as they are.
+package enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// No model has this name.
+    case unknownModel(name: String, known: [String])
+    /// A path that the configuration names holds no model.
+    case unusablePath(path: String, reason: String)
+    /// The model does something else.
+    case wrongTask(model: String, task: String, wanted: String)
+    /// No model knows the language.
+    case unsupportedLanguage(String)
+    /// Both languages are known, and no model translates the one into the other.
+    case unsupportedPair(source: String, target: String)
+    /// The model is not ready yet; asking again helps.
+    case notReady(model: String, state: ModelState, retryAfterSeconds: Int)
+    /// The model could not be loaded.
+    case failed(model: String, ModelFailure)
+    /// The model's files are not on this machine, and the service does not download.
+    case notInstalled(model: String)
+    /// The model would not fit.
+    case overBudget(model: String, neededBytes: Int, usedBytes: Int, budgetBytes: Int)
+    /// What was asked does not go with what the model is doing.
+    case conflict(model: String, state: ModelState, wanted: String)
+    /// No language identification model is known.
+    case noLanguageIdentification
+
+    package var description: String {
+        switch self {
+        case .unknownModel(let name, let known):
+            "there is no model \(name); known models: \(known.joined(separator: ", "))"
+        case .unusablePath(let path, let reason):
+            "\(path) cannot be used as a model: \(reason)"
+        case .wrongTask(let model, let task, let wanted):
+            "the model \(model) is for \(task), not for \(wanted)"
+        case .unsupportedLanguage(let language):
+            "\(language) is not supported"
+        case .unsupportedPair(let source, let target):
+            "no model translates from \(source) to \(target); GET /languages lists the pairs"
+        case .notReady(let model, let state, let seconds):
+            "the model \(model) is \(state.rawValue); try again in \(seconds) s"
+        case .failed(let model, let failure):
+            "the model \(model) cannot be used: \(failure)"
+        case .notInstalled(let model):
+            "the model \(model) is not on this machine and downloads are off; run `svc pull \(model)`"
+        case .overBudget(let model, let needed, let used, let budget):
+            "the model \(model) needs about \(megabytes(needed)), \(megabytes(used)) of the budget of "
+                + "\(megabytes(budget)) are in use; raise --memory-budget or unload a model"
+        case .conflict(let model, let state, let wanted):
+            "the model \(model) is \(state.rawValue) and cannot \(wanted) now"
+        case .noLanguageIdentification:
+            "no model for language identification is known; name the source language"
+        }
+    }
+}
+
+/// A size for people, in MB of a million bytes.
+func megabytes(_ bytes: Int) -> String {
+    bytes < 10_000_000 ? "\(Double(bytes / 100_000) / 10) MB" : "\(bytes / 1_000_000) MB"
+}

@@ -1,0 +1,116 @@
+internal import Architectures
+internal import Checkpoints
+internal import Compute
+package import Generation
+package import LanguageID
+internal import Tokenizers
+
+/// A model in memory.
+package enum LoadedModel: Sendable {
+    /// Translates.
+    case translation(TranslationBatcher)
+    /// Tells languages apart.
+    case languageIdentification(LanguageIdentifier)
+
+    /// Requests that it is busy with.
+    var openRequests: Int {
+        switch self {
+        case .translation(let batcher): batcher.openRequests
+        case .languageIdentification: 0
+        }
+    }
+
+    /// Sentences that wait for a worker.
+    var waitingSentences: Int {
+        switch self {
+        case .translation(let batcher): batcher.waitingSentences
+        case .languageIdentification: 0
+        }
+    }
+
+    func close() {
+        if case .translation(let batcher) = self { batcher.close() }
+    }
+}
+
+/// From files to a model in memory. Blocking: runs on a thread of its own.
+enum ModelLoader {
+    /// A model and the bytes it takes.
+    struct Result: Sendable {
+        var model: LoadedModel
+        var memoryBytes: Int
+    }
+
+    /// Loads a model from its files, by role.
+    ///
+    /// - Throws: `CheckpointError` and the tokenizers' errors, naming the file and what is wrong in it.
+    static func load(
+        _ descriptor: ModelDescriptor, files: [String: String], backend: ComputeBackend, pool: WorkerPool
+    ) throws -> Result {
+        switch descriptor.family {
+        case "bergamot": try loadBergamot(descriptor, files, backend, pool)
+        case "fasttext": try loadFastText(descriptor, files)
+        default:
+            throw ModelFailure(
+                stage: .loading, reason: "the family \(descriptor.family) is not one that this version runs",
+                action: "Families: bergamot, fasttext.")
+        }
+    }
+
+    private static func region(_ role: String, _ files: [String: String], of name: String) throws -> ByteRegion {
+        guard let path = files[role] else {
+            throw ModelFailure(
+                stage: .loading, reason: "the catalogue names no file for the role \(role)",
+                action: "Correct the catalogue's entry for \(name).")
+        }
+        return try ByteRegion(mapping: path)
+    }
+
+    private static func loadBergamot(
+        _ descriptor: ModelDescriptor, _ files: [String: String], _ backend: ComputeBackend, _ pool: WorkerPool
+    ) throws -> Result {
+        func vocabulary(_ role: String) throws -> UnigramTokenizer {
+            try UnigramTokenizer(SentencePieceModel(try region(role, files, of: descriptor.name)))
+        }
+        let weights = try region("model", files, of: descriptor.name)
+        let model = try BergamotModel(MarianCheckpoint(weights), backend: backend)
+        let shared = files["vocabulary"] != nil
+        let source = try vocabulary(shared ? "vocabulary" : "source-vocabulary")
+        let target = shared ? source : try vocabulary("target-vocabulary")
+        for (tokenizer, size, side) in [
+            (source, model.sourceVocabularySize, "source"), (target, model.targetVocabularySize, "target"),
+        ] where tokenizer.vocabularySize != size {
+            throw ModelFailure(
+                stage: .loading,
+                reason:
+                    "\(files["\(side)-vocabulary"] ?? files["vocabulary"] ?? ""): the vocabulary has \(tokenizer.vocabularySize) pieces, the model \(size)",
+                action: "The files do not belong together; run `svc pull \(descriptor.name) --repair`.")
+        }
+        var shortlist: Shortlist?
+        var shortlistBytes = 0
+        if files["shortlist"] != nil {
+            let lists = try region("shortlist", files, of: descriptor.name)
+            shortlist = try Shortlist(
+                lists, sourceVocabularySize: model.sourceVocabularySize,
+                targetVocabularySize: model.targetVocabularySize, sharedVocabulary: shared)
+            shortlistBytes = lists.count
+            lists.releasePages()
+        }
+        // What was packed is not read again; the embedding's pages come back as sentences use them.
+        weights.releasePages()
+        let batcher = TranslationBatcher(
+            model: model,
+            pipeline: TranslationPipeline(
+                sourceTokenizer: source, targetTokenizer: target, sourceLanguage: descriptor.sourceLanguages.first,
+                targetLanguage: descriptor.targetLanguages.first),
+            shortlist: shortlist, pool: pool)
+        return Result(
+            model: .translation(batcher), memoryBytes: model.sizeBytes + model.embeddingBytes + shortlistBytes)
+    }
+
+    private static func loadFastText(_ descriptor: ModelDescriptor, _ files: [String: String]) throws -> Result {
+        let region = try region("model", files, of: descriptor.name)
+        let model = try FastTextModel(region)
+        return Result(model: .languageIdentification(LanguageIdentifier(model: model)), memoryBytes: region.count)
+    }
+}

@@ -1,0 +1,106 @@
+package import Engine
+package import Hummingbird
+package import Logging
+internal import ServiceLifecycle
+internal import UnixSignals
+
+/// Builds the HTTP application: what `svc serve` runs, and what tests run.
+package enum ServiceApplication {
+    /// The routes over an engine.
+    package static func router(
+        _ engine: Engine, _ configuration: ServiceConfiguration, _ monitor: DisconnectMonitor
+    ) -> Router<ServiceRequestContext> {
+        // The registry has to be there before the first metric is made.
+        _ = PrometheusRegistry.shared
+        let keys = APIKeys(configuration.apiKeys)
+        let routes = routes(engine, configuration, keys, monitor)
+        var table = RouteTable()
+        for route in routes { table.add(route.method, route.path) }
+
+        let router = Router(context: ServiceRequestContext.self, options: .autoGenerateHeadEndpoints)
+        router.add(middleware: AccessLogMiddleware())
+        router.add(middleware: RequestIDMiddleware(routes: table))
+        router.add(middleware: KeyMiddleware(keys: keys))
+        for route in routes {
+            router.on(RouterPath(route.path), method: route.method) { request, context in
+                try await route.handler(request, context)
+            }
+        }
+        return router
+    }
+
+    private struct Route: Sendable {
+        var method: HTTPRequest.Method
+        var path: String
+        var handler: @Sendable (Request, ServiceRequestContext) async throws -> Response
+
+        init(
+            _ method: HTTPRequest.Method, _ path: String,
+            _ handler: @escaping @Sendable (Request, ServiceRequestContext) async throws -> Response
+        ) {
+            self.method = method
+            self.path = path
+            self.handler = handler
+        }
+    }
+
+    private static func routes(
+        _ engine: Engine, _ configuration: ServiceConfiguration, _ keys: APIKeys, _ monitor: DisconnectMonitor
+    ) -> [Route] {
+        let health = HealthController(engine: engine, version: configuration.version)
+        let models = ModelsController(engine: engine, configuration: configuration)
+        let translate = TranslateController(
+            engine: engine, configuration: configuration, keys: keys, monitor: monitor)
+        let detect = DetectController(engine: engine, configuration: configuration, keys: keys)
+        let info = InfoController(engine: engine, configuration: configuration)
+        return [
+            Route(.get, "/health", health.health), Route(.get, "/health/live", health.live),
+            Route(.get, "/health/ready", health.ready), Route(.get, "/models", models.list),
+            Route(.get, "/models/{name}", models.show), Route(.get, "/models/{name}/info", models.show),
+            Route(.post, "/models/{name}/load", models.load), Route(.post, "/models/{name}/unload", models.unload),
+            Route(.post, "/translate", translate.translate), Route(.get, "/languages", translate.languages),
+            Route(.post, "/detect", detect.detect), Route(.get, "/version", info.version),
+            Route(.get, "/openapi.json", info.openAPI), Route(.get, "/metrics", info.metrics),
+        ]
+    }
+
+    /// Serves until the process is told to stop; then running requests have `shutdownSeconds` to finish.
+    ///
+    /// - Parameter onListening: called with the port once connections are accepted.
+    package static func run(
+        _ engine: Engine, _ configuration: ServiceConfiguration, logger: Logger,
+        onListening: @escaping @Sendable (Int) async -> Void
+    ) async throws {
+        let monitor = DisconnectMonitor()
+        let application = Application(
+            router: router(engine, configuration, monitor),
+            server: .http1(configuration: .init(additionalChannelHandlers: [monitor.handler()])),
+            configuration: ApplicationConfiguration(
+                address: .hostname(configuration.host, port: configuration.port), serverName: "svc", backlog: 1024),
+            onServerRunning: { channel in await onListening(channel.localAddress?.port ?? configuration.port) },
+            logger: logger)
+        var group = ServiceGroupConfiguration(
+            services: [application, EngineService(engine: engine)], gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger)
+        group.maximumGracefulShutdownDuration = .seconds(configuration.shutdownSeconds)
+        try await ServiceGroup(configuration: group).run()
+    }
+}
+
+/// Starts the engine's loads with the service, and lets /health say `draining` as soon as it is told to stop.
+private struct EngineService: Service {
+    let engine: Engine
+
+    func run() async throws {
+        await engine.start()
+        try await gracefulShutdown()
+    }
+
+    private func gracefulShutdown() async throws {
+        try await withGracefulShutdownHandler {
+            try await ServiceLifecycle.gracefulShutdown()
+        } onGracefulShutdown: {
+            Task { await engine.drain() }
+        }
+    }
+}

@@ -1,0 +1,138 @@
+internal import Foundation
+package import Metrics
+internal import Synchronization
+
+/// Collects what swift-metrics is told and writes it as Prometheus text (exposition format 0.0.4).
+package final class PrometheusRegistry: MetricsFactory {
+    /// Upper bounds of the latency histograms, in seconds.
+    private static let buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+    private struct Series: Hashable {
+        var name: String
+        var labels: String
+    }
+
+    private struct Histogram {
+        var counts: [Int]
+        var sum = 0.0
+        var total = 0
+    }
+
+    private struct State {
+        var counters: [Series: Double] = [:]
+        var gauges: [Series: Double] = [:]
+        var histograms: [Series: Histogram] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    /// The registry of the process, made known to swift-metrics once.
+    package static let shared: PrometheusRegistry = {
+        let registry = PrometheusRegistry()
+        MetricsSystem.bootstrap(registry)
+        return registry
+    }()
+
+    private init() {}
+
+    private static func series(_ name: String, _ dimensions: [(String, String)]) -> Series {
+        let labels = dimensions.map { "\($0.0)=\"\(escaped($0.1))\"" }.joined(separator: ",")
+        return Series(name: name, labels: labels.isEmpty ? "" : "{\(labels)}")
+    }
+
+    private static func escaped(_ text: String) -> String {
+        text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+    }
+
+    /// Everything collected, with further gauges that are read at this moment.
+    package func text(gauges: [(name: String, dimensions: [(String, String)], value: Double)]) -> String {
+        let state = state.withLock { $0 }
+        var lines: [String] = []
+        func write(_ type: String, _ values: [Series: Double]) {
+            for (name, group) in Dictionary(grouping: values, by: \.key.name).sorted(by: { $0.key < $1.key }) {
+                lines.append("# TYPE \(name) \(type)")
+                for (series, value) in group.sorted(by: { $0.key.labels < $1.key.labels }) {
+                    lines.append("\(name)\(series.labels) \(Self.number(value))")
+                }
+            }
+        }
+        write("counter", state.counters)
+        var all = state.gauges
+        for gauge in gauges { all[Self.series(gauge.name, gauge.dimensions)] = gauge.value }
+        write("gauge", all)
+        for (name, group) in Dictionary(grouping: state.histograms, by: \.key.name).sorted(by: { $0.key < $1.key }) {
+            lines.append("# TYPE \(name) histogram")
+            for (series, histogram) in group.sorted(by: { $0.key.labels < $1.key.labels }) {
+                lines += Self.lines(series, histogram)
+            }
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private static func lines(_ series: Series, _ histogram: Histogram) -> [String] {
+        let inner = series.labels.isEmpty ? "" : series.labels.dropFirst().dropLast() + ","
+        var cumulative = 0
+        var lines = zip(buckets, histogram.counts).map { bound, count in
+            cumulative += count
+            return "\(series.name)_bucket{\(inner)le=\"\(number(bound))\"} \(cumulative)"
+        }
+        lines.append("\(series.name)_bucket{\(inner)le=\"+Inf\"} \(histogram.total)")
+        lines.append("\(series.name)_sum\(series.labels) \(number(histogram.sum))")
+        lines.append("\(series.name)_count\(series.labels) \(histogram.total)")
+        return lines
+    }
+
+    private static func number(_ value: Double) -> String {
+        value == value.rounded() && abs(value) < 1e15 ? "\(Int(value))" : "\(value)"
+    }
+
+    // MARK: MetricsFactory
+
+    package func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
+        Handler(registry: self, series: Self.series(label, dimensions))
+    }
+
+    package func makeRecorder(label: String, dimensions: [(String, String)], aggregate: Bool) -> any RecorderHandler {
+        Handler(registry: self, series: Self.series(label, dimensions))
+    }
+
+    package func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
+        Handler(registry: self, series: Self.series(label, dimensions))
+    }
+
+    package func destroyCounter(_ handler: any CounterHandler) {}
+    package func destroyRecorder(_ handler: any RecorderHandler) {}
+    package func destroyTimer(_ handler: any TimerHandler) {}
+
+    /// One series. A name is used for one kind of metric, so one handler can be all three.
+    private final class Handler: CounterHandler, RecorderHandler, TimerHandler {
+        let registry: PrometheusRegistry
+        let series: Series
+
+        init(registry: PrometheusRegistry, series: Series) {
+            self.registry = registry
+            self.series = series
+        }
+
+        func increment(by amount: Int64) {
+            registry.state.withLock { $0.counters[series, default: 0] += Double(amount) }
+        }
+
+        func reset() { registry.state.withLock { $0.counters[series] = 0 } }
+
+        func record(_ value: Int64) { record(Double(value)) }
+
+        func record(_ value: Double) { registry.state.withLock { $0.gauges[series] = value } }
+
+        func recordNanoseconds(_ duration: Int64) {
+            let seconds = Double(duration) / 1e9
+            registry.state.withLock { state in
+                var histogram = state.histograms[series] ?? Histogram(counts: Array(repeating: 0, count: buckets.count))
+                if let bucket = buckets.firstIndex(where: { seconds <= $0 }) { histogram.counts[bucket] += 1 }
+                histogram.sum += seconds
+                histogram.total += 1
+                state.histograms[series] = histogram
+            }
+        }
+    }
+}

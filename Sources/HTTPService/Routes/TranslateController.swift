@@ -1,0 +1,190 @@
+internal import Engine
+internal import Foundation
+internal import Generation
+internal import Hummingbird
+internal import LanguageID
+internal import Metrics
+
+/// POST /translate and GET /languages, in LibreTranslate's vocabulary and in ours.
+struct TranslateController: Sendable {
+    let engine: Engine
+    let configuration: ServiceConfiguration
+    let keys: APIKeys
+    let monitor: DisconnectMonitor
+
+    func translate(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        let fields = try await RequestFields.read(request, maximumBytes: configuration.maximumBodyBytes)
+        let vocabulary = fields.vocabulary
+        do {
+            try keys.authorise(fields, context)
+            let query =
+                switch vocabulary {
+                case .service: try TranslateRequest(service: fields, configuration)
+                case .libreTranslate: try TranslateRequest(libreTranslate: fields, configuration)
+                }
+            let items = try await run(query, context)
+            record(query, items)
+            switch vocabulary {
+            case .service: return try answer(query, items)
+            case .libreTranslate: return libreTranslateAnswer(query, items)
+            }
+        } catch {
+            throw APIError.from(error).spoken(in: vocabulary)
+        }
+    }
+
+    private func run(_ query: TranslateRequest, _ context: ServiceRequestContext) async throws -> [TranslatedItem] {
+        let limit = configuration.requestTimeoutSeconds
+        return try await monitor.run(on: context.channel) { [engine] in
+            try await withTimeout(seconds: limit) { try await engine.translate(query.query) }
+        }
+    }
+
+    private func record(_ query: TranslateRequest, _ items: [TranslatedItem]) {
+        Counter(label: "svc_translated_characters_total").increment(by: query.characters)
+        Counter(label: "svc_translated_words_total").increment(by: query.words)
+        Counter(label: "svc_source_tokens_total").increment(by: items.reduce(0) { $0 + $1.sourceTokens })
+        Counter(label: "svc_target_tokens_total").increment(by: items.reduce(0) { $0 + $1.targetTokens })
+        for warning in items.flatMap(\.warnings) {
+            Counter(label: "svc_translation_warnings_total", dimensions: [("kind", warning.kind)]).increment()
+        }
+    }
+
+    // MARK: Answers
+
+    private struct Answer: Encodable {
+        struct Translation: Encodable {
+            struct Detected: Encodable {
+                var language: String
+                var confidence: Double
+            }
+
+            struct Warning: Encodable {
+                var code: String
+                var message: String
+            }
+
+            var text: String
+            var sourceLang: String
+            var targetLang: String
+            var detected: Detected?
+            var alternatives: [String]?
+            var warnings: [Warning]?
+        }
+
+        struct Usage: Encodable {
+            var characters: Int
+            var sourceTokens: Int
+            var targetTokens: Int
+        }
+
+        struct Timings: Encodable {
+            var queueMs: Double
+            var inferenceMs: Double
+        }
+
+        var model: String?
+        var translations: [Translation]
+        var usage: Usage
+        var timings: Timings
+    }
+
+    private func answer(_ request: TranslateRequest, _ items: [TranslatedItem]) throws -> Response {
+        let models = items.compactMap(\.model).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
+        return JSONResponse.make(
+            Answer(
+                model: models.isEmpty ? request.query.model : models.joined(separator: ","),
+                translations: items.map { item in
+                    Answer.Translation(
+                        text: item.text, sourceLang: item.source, targetLang: item.target,
+                        detected: item.detected.map {
+                            .init(language: $0.language, confidence: rounded($0.confidence, 4))
+                        },
+                        alternatives: request.alternatives > 0 ? item.alternatives : nil,
+                        warnings: item.warnings.isEmpty
+                            ? nil : item.warnings.map { .init(code: $0.kind, message: $0.message) })
+                },
+                usage: .init(
+                    characters: request.characters, sourceTokens: items.reduce(0) { $0 + $1.sourceTokens },
+                    targetTokens: items.reduce(0) { $0 + $1.targetTokens }),
+                timings: .init(
+                    queueMs: rounded(1000 * (items.map(\.queueSeconds).max() ?? 0), 2),
+                    inferenceMs: rounded(1000 * (items.map(\.inferenceSeconds).max() ?? 0), 2))))
+    }
+
+    /// LibreTranslate's answer: single values for a single text, arrays for an array.
+    private struct LibreTranslateAnswer<Text: Encodable, Detected: Encodable, Alternatives: Encodable>: Encodable {
+        var translatedText: Text
+        var detectedLanguage: Detected?
+        var alternatives: Alternatives?
+    }
+
+    private func libreTranslateAnswer(_ request: TranslateRequest, _ items: [TranslatedItem]) -> Response {
+        let detected = items.compactMap { $0.detected.map(LibreTranslateLanguage.init) }
+        let alternatives = request.alternatives > 0 ? items.map(\.alternatives) : nil
+        guard request.isArray else {
+            return JSONResponse.make(
+                LibreTranslateAnswer(
+                    translatedText: items.first?.text ?? "", detectedLanguage: detected.first,
+                    alternatives: alternatives?.first), keys: .asWritten)
+        }
+        return JSONResponse.make(
+            LibreTranslateAnswer(
+                translatedText: items.map(\.text), detectedLanguage: detected.isEmpty ? nil : detected,
+                alternatives: alternatives), keys: .asWritten)
+    }
+
+    // MARK: Languages
+
+    private struct Language: Encodable {
+        var code: String
+        var name: String
+        var targets: [String]
+    }
+
+    func languages(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
+        let fields = try await RequestFields.read(request, maximumBytes: configuration.maximumBodyBytes)
+        do {
+            try keys.authorise(fields, context)
+        } catch {
+            throw APIError.from(error).spoken(in: .libreTranslate)
+        }
+        let languages = await engine.languages().map {
+            Language(code: $0.code, name: LanguageNames.name(of: $0.code), targets: $0.targets)
+        }
+        return JSONResponse.make(languages, keys: .asWritten)
+    }
+}
+
+/// A detected language as LibreTranslate says it: confidence from 0 to 100, and English where nothing could be told.
+struct LibreTranslateLanguage: Encodable {
+    var confidence: Double
+    var language: String
+
+    init(_ candidate: LanguageIdentifier.Candidate) {
+        confidence = rounded(candidate.confidence * 100, 2)
+        language = candidate.language == "und" ? "en" : candidate.language
+    }
+}
+
+/// A number with so many decimals, for people.
+func rounded(_ value: some BinaryFloatingPoint, _ decimals: Int) -> Double {
+    let scale = pow(10, Double(decimals))
+    return (Double(value) * scale).rounded() / scale
+}
+
+/// Runs `body`, and answers 504 when it takes too long.
+func withTimeout<Value: Sendable>(
+    seconds: Double, _ body: @escaping @Sendable () async throws -> Value
+) async throws -> Value {
+    try await withThrowingTaskGroup(of: Value.self) { group in
+        group.addTask { try await body() }
+        group.addTask {
+            try await Task.sleep(for: .seconds(seconds))
+            throw APIError(.gatewayTimeout, "no answer within \(rounded(seconds, 1)) s", code: "timeout")
+        }
+        defer { group.cancelAll() }
+        guard let value = try await group.next() else { throw CancellationError() }
+        return value
+    }
+}

@@ -1,0 +1,48 @@
+internal import Engine
+internal import Generation
+internal import Hummingbird
+internal import ModelHub
+internal import NIOCore
+
+extension APIError {
+    /// What a client is told of any error.
+    static func from(_ error: any Error) -> APIError {
+        switch error {
+        case let error as APIError: return error
+        case let error as EngineError: return from(error)
+        case let error as QueueFullError:
+            return APIError(.serviceUnavailable, "\(error)", code: "queue_full", retryAfterSeconds: 1)
+        case let error as ModelHubError: return APIError(.internalServerError, "\(error)", code: "model_hub")
+        case is NIOTooManyBytesError:
+            return APIError(.contentTooLarge, "the body is too large", code: "body_too_large")
+        case is CancellationError:
+            return APIError(.serviceUnavailable, "the request was cancelled", code: "cancelled", retryAfterSeconds: 1)
+        case let error as any HTTPResponseError:
+            return APIError(error.status, (error as? HTTPError)?.body ?? error.status.reasonPhrase)
+        default:
+            return APIError(.internalServerError, "an unexpected error: \(error)", code: "internal")
+        }
+    }
+
+    private static func from(_ error: EngineError) -> APIError {
+        let message = "\(error)"
+        switch error {
+        case .unknownModel: return APIError(.notFound, message, param: "model", code: "model_not_found")
+        case .unsupportedLanguage: return APIError(.badRequest, message, code: "unsupported_language")
+        case .unsupportedPair: return APIError(.badRequest, message, code: "unsupported_pair")
+        case .wrongTask: return APIError(.badRequest, message, param: "model", code: "wrong_task")
+        case .notReady(_, _, let seconds):
+            return APIError(.serviceUnavailable, message, code: "model_not_ready", retryAfterSeconds: seconds)
+        case .failed(_, let failure):
+            return APIError(.serviceUnavailable, message, code: failure.kind.rawValue, retryAfterSeconds: 30)
+        case .notInstalled:
+            return APIError(.serviceUnavailable, message, code: "model_not_installed", retryAfterSeconds: 60)
+        case .overBudget:
+            return APIError(.serviceUnavailable, message, code: "over_memory_budget", retryAfterSeconds: 60)
+        case .conflict: return APIError(.conflict, message, code: "conflict")
+        case .noLanguageIdentification:
+            return APIError(.unprocessableContent, message, code: "no_language_identification")
+        case .unusablePath: return APIError(.internalServerError, message)
+        }
+    }
+}

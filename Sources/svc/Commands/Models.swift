@@ -1,0 +1,163 @@
+import ArgumentParser
+import Foundation
+import ModelHub
+
+/// What `list` and `show` say of a model.
+struct ModelReport: Encodable {
+    struct File: Encodable {
+        var role: String
+        var path: String
+        var sha256: String
+        var sizeBytes: Int
+    }
+
+    var name: String
+    var task: String
+    var family: String
+    var format: String
+    var summary: String
+    var source: String
+    var licence: String
+    var parameters: Int
+    var sourceLanguages: [String]
+    var targetLanguages: [String]
+    var sizeBytes: Int
+    var downloadBytes: Int
+    var memoryBytes: Int
+    var installed: Bool
+    var missing: [String]
+    var files: [File]?
+
+    init(_ entry: CatalogEntry, _ hub: ModelHub, withFiles: Bool = false) {
+        name = entry.name
+        task = entry.task.rawValue
+        family = entry.family
+        format = entry.format
+        summary = entry.summary
+        source = entry.source.description
+        licence = entry.licence
+        parameters = entry.parameters
+        sourceLanguages = entry.languages.source.isEmpty ? entry.languages.detect : entry.languages.source
+        targetLanguages = entry.languages.target
+        sizeBytes = entry.files.reduce(0) { $0 + $1.sizeBytes }
+        downloadBytes = entry.downloadBytes
+        memoryBytes = entry.memoryBytes
+        let presence = hub.state(of: entry)
+        installed = presence == .present
+        if case .incomplete(let names) = presence { missing = names } else { missing = [] }
+        if withFiles {
+            files = entry.files.map { File(role: $0.role, path: $0.path, sha256: $0.sha256, sizeBytes: $0.sizeBytes) }
+        }
+    }
+
+    var languages: String {
+        targetLanguages.isEmpty
+            ? "\(sourceLanguages.count) languages"
+            : "\(sourceLanguages.joined(separator: ",")) → \(targetLanguages.joined(separator: ","))"
+    }
+}
+
+/// `svc list`
+struct List: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "List the models: what each is, and whether it is here.")
+
+    @OptionGroup var output: OutputOptions
+    @OptionGroup var store: HubOptions
+
+    @Flag(help: "Only models that are on this machine.")
+    var installed = false
+
+    private struct Answer: Encodable { var models: [ModelReport] }
+
+    func run() async throws {
+        let hub = try store.hub()
+        let models = hub.catalog.entries.map { ModelReport($0, hub) }.filter { $0.installed || !installed }
+        try Output.succeed("list", Answer(models: models), json: output.json) {
+            let rows = models.map {
+                [
+                    $0.name, $0.installed ? "installed" : "absent", $0.task, $0.languages, megabytes($0.sizeBytes),
+                    $0.licence,
+                ]
+            }
+            return Table.text([["NAME", "STATE", "TASK", "LANGUAGES", "SIZE", "LICENCE"]] + rows)
+        }
+    }
+}
+
+/// `svc show`
+struct Show: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Show everything about a model.")
+
+    @OptionGroup var output: OutputOptions
+    @OptionGroup var store: HubOptions
+
+    @Argument(help: "The model's name.")
+    var name: String
+
+    func run() async throws {
+        let hub = try store.hub()
+        let model = ModelReport(try hub.catalog.entry(named: name), hub, withFiles: true)
+        try Output.succeed("show", model, json: output.json) {
+            let rows = [
+                ["name", model.name], ["summary", model.summary], ["state", model.installed ? "installed" : "absent"],
+                ["task", model.task], ["family", model.family], ["format", model.format],
+                ["languages", model.languages],
+                ["parameters", "\(model.parameters)"], ["source", model.source], ["licence", model.licence],
+                ["size", megabytes(model.sizeBytes)], ["download", megabytes(model.downloadBytes)],
+                ["memory", megabytes(model.memoryBytes)],
+            ]
+            let files = (model.files ?? []).map {
+                ["file", "\($0.role)  \($0.path)  \(megabytes($0.sizeBytes))  sha256:\($0.sha256)"]
+            }
+            return Table.text(rows + files)
+        }
+    }
+}
+
+/// `svc rm`
+struct Remove: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "rm", abstract: "Remove models from this machine.")
+
+    @OptionGroup var output: OutputOptions
+    @OptionGroup var store: HubOptions
+
+    @Argument(help: "The models' names.")
+    var names: [String]
+
+    private struct Removed: Encodable {
+        var name: String
+        var removedFiles: [String]
+        var keptFiles: [String]
+        var freedBytes: Int
+    }
+
+    private struct Answer: Encodable { var removed: [Removed] }
+
+    func run() async throws {
+        let hub = try store.hub()
+        let entries = try names.map { try hub.catalog.entry(named: $0) }
+        let removed = try entries.map { entry in
+            let report = try hub.remove(entry)
+            return Removed(
+                name: entry.name, removedFiles: report.removedFiles, keptFiles: report.keptFiles,
+                freedBytes: report.freedBytes)
+        }
+        try Output.succeed("rm", Answer(removed: removed), json: output.json) {
+            removed.map { "\($0.name): \($0.removedFiles.count) files removed, \(megabytes($0.freedBytes)) freed" }
+                .joined(separator: "\n")
+        }
+    }
+}
+
+/// Columns for people.
+enum Table {
+    static func text(_ rows: [[String]]) -> String {
+        let columns = rows.map(\.count).max() ?? 0
+        let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
+        return rows.map { row in
+            row.enumerated().map { index, cell in
+                index == row.count - 1 ? cell : cell.padding(toLength: widths[index], withPad: " ", startingAt: 0)
+            }.joined(separator: "  ")
+        }.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,67 @@
+import ArgumentParser
+import Compute
+import Engine
+import Foundation
+import Logging
+import ModelHub
+
+/// --json, on every command.
+struct OutputOptions: ParsableArguments {
+    @Flag(help: "Write one JSON object to standard output and nothing else there.")
+    var json = false
+}
+
+/// Flags of the commands that look into the store.
+struct HubOptions: ParsableArguments {
+    @Option(help: "A catalogue to use instead of the built-in one. (SVC_CATALOG)")
+    var catalog: String?
+
+    func hub() throws -> ModelHub {
+        let environment = ProcessInfo.processInfo.environment
+        let path = catalog ?? environment["SVC_CATALOG"].flatMap { $0.isEmpty ? nil : $0 }
+        let catalog = try path.map { try Catalog(contentsOf: $0) } ?? Catalog.builtIn()
+        return ModelHub(catalog: catalog, store: ModelStore(environment: environment))
+    }
+}
+
+/// Flags of the commands that compute in this process.
+struct ComputeOptions: ParsableArguments {
+    @OptionGroup var store: HubOptions
+
+    @Option(help: "Inference threads; the number of processors by default. (SVC_THREADS)")
+    var threads: String?
+
+    @Option(help: "Memory for loaded models: bytes, 4G, or 70%. (SVC_MEMORY_BUDGET)")
+    var memoryBudget: String?
+
+    @Option(help: "A JSON file of settings, named as the flags of `svc serve` are.")
+    var config: String?
+
+    func engineConfiguration(_ settings: Settings) throws -> EngineConfiguration {
+        let cores = MachineProcessors.count
+        let total = MachineMemory.totalBytes
+        let threads = try settings.integer(threads, "SVC_THREADS", "threads", in: 1...1024, default: cores)
+        let budget = try settings.value(
+            memoryBudget, "SVC_MEMORY_BUDGET", "memory-budget", default: total / 10 * 7, "a size such as 4G or 70%"
+        ) { Settings.bytes($0, total: total) }
+        return EngineConfiguration(
+            threads: threads, memoryBudgetBytes: budget,
+            backend: try ComputeBackend(environment: ProcessInfo.processInfo.environment))
+    }
+
+    /// An engine for one command: no log but warnings, models on demand.
+    func engine(_ settings: Settings, onDemandWaitSeconds: Double = 3600) throws -> Engine {
+        var configuration = try engineConfiguration(settings)
+        configuration.onDemandWaitSeconds = onDemandWaitSeconds
+        configuration.logsProgress = false
+        let level =
+            settings.string(nil, "LOG_LEVEL", nil).flatMap { Logger.Level(rawValue: $0.lowercased()) } ?? .critical
+        let logger = Logger(label: "svc") { _ in ServiceLogHandler(format: .text, level: level) }
+        return try Engine(configuration: configuration, hub: try store.hub(), logger: logger)
+    }
+}
+
+/// A size for people.
+func megabytes(_ bytes: Int) -> String {
+    bytes >= 10_000_000 ? "\(bytes / 1_000_000) MB" : "\(Double(bytes / 10_000) / 100) MB"
+}

@@ -1,0 +1,120 @@
+import ArgumentParser
+import Foundation
+
+/// Where a command's words go: answers to standard output, everything for people's eyes only to standard error, and
+/// with --json one object on standard output and nothing else there.
+enum Output {
+    private struct Envelope<Value: Encodable>: Encodable {
+        struct Failure: Encodable {
+            var type: String
+            var message: String
+        }
+
+        var status: String
+        var command: String
+        var data: Value?
+        var error: Failure?
+
+        enum CodingKeys: String, CodingKey { case status, command, data, error }
+
+        // All four keys, always: null where there is nothing.
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(status, forKey: .status)
+            try container.encode(command, forKey: .command)
+            try container.encode(data, forKey: .data)
+            try container.encode(error, forKey: .error)
+        }
+    }
+
+    private static func encoded(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
+        encoder.dateEncodingStrategy = .iso8601
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+
+    /// Ends a command well: its data as JSON, or `text` for people.
+    static func succeed(_ command: String, _ data: some Encodable, json: Bool, text: () -> String) throws {
+        let line = json ? try encoded(Envelope(status: "ok", command: command, data: data, error: nil)) : text()
+        write(line.hasSuffix("\n") || line.isEmpty ? line : line + "\n")
+    }
+
+    /// Ends the process after a failure, or after an answer of the parser such as --help.
+    static func end(command: String, failure: CommandFailure, json: Bool) -> Never {
+        if let answer = failure.answer {
+            write(answer + "\n")
+            exit(0)
+        }
+        if json {
+            let envelope = Envelope<String>(
+                status: "error", command: command, data: nil,
+                error: .init(type: failure.type, message: failure.message))
+            write(((try? encoded(envelope)) ?? "{}") + "\n")
+        } else {
+            note(failure.isParsed ? failure.message : "svc: \(failure.message)")
+        }
+        exit(failure.code.rawValue)
+    }
+
+    /// Writes to standard output at once.
+    static func write(_ text: String) {
+        FileHandle.standardOutput.write(Data(text.utf8))
+    }
+
+    /// A line for people, on standard error.
+    static func note(_ text: String) {
+        FileHandle.standardError.write(Data((text + "\n").utf8))
+    }
+
+    /// Whether a person watches standard error.
+    static var isInteractive: Bool { isatty(STDERR_FILENO) == 1 }
+}
+
+/// A bar on standard error that is redrawn in place; nothing where no person watches.
+struct ProgressBar: Sendable {
+    private let isShown: Bool
+
+    init(json: Bool) { isShown = Output.isInteractive && !json }
+
+    /// Draws the state: a label, and the share from 0 to 1 where it is known.
+    func draw(_ label: String, _ fraction: Double?, _ detail: String = "") {
+        guard isShown else { return }
+        let width = 24
+        let bar: String
+        if let fraction {
+            let filled = Int((Double(width) * max(0, min(1, fraction))).rounded())
+            bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
+        } else {
+            bar = String(repeating: "·", count: width)
+        }
+        FileHandle.standardError.write(Data("\r\u{1b}[K\(label) \(bar) \(detail)".utf8))
+    }
+
+    /// Removes the bar.
+    func clear() {
+        guard isShown else { return }
+        FileHandle.standardError.write(Data("\r\u{1b}[K".utf8))
+    }
+}
+
+/// Ctrl-C ends a command with code 130; `svc serve` handles signals itself.
+enum Interruption {
+    private nonisolated(unsafe) static var source: (any DispatchSourceSignal)?
+
+    static func install() {
+        signal(SIGPIPE, SIG_IGN)
+        signal(SIGINT, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
+        source.setEventHandler { exit(CommandFailure.Code.interrupted.rawValue) }
+        source.resume()
+        self.source = source
+    }
+
+    /// Leaves SIGINT to somebody else.
+    static func remove() {
+        source?.cancel()
+        source = nil
+    }
+}

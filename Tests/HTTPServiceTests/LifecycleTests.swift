@@ -1,0 +1,265 @@
+import Foundation
+import SelfTest
+import TestSupport
+import Testing
+
+/// Starting, loading, damage, keys, stopping: the service as the platform that runs it sees it.
+@Suite struct LifecycleTests {
+    @Test func healthAndProbesOfAServiceThatIsReady() async throws {
+        let client = try await RunningService.shared().client
+        let health = try await client.json("/health")
+        #expect(health.status == 200)
+        #expect(health.json["status"].string == "healthy")
+        #expect(health.json["models_loaded"].number == 3)
+        #expect(health.json["models"]["lid-176"]["status"].string == "ready")
+        #expect(health.json["uptime_seconds"].exists && health.json["version"].exists)
+        #expect(try await client.request("GET", "/health/live").status == 200)
+        #expect(try await client.request("GET", "/health/ready").status == 200)
+        #expect(try await client.request("HEAD", "/health").status == 200)
+    }
+
+    @Test func modelsSayWhatTheyAre() async throws {
+        let client = try await RunningService.shared().client
+        let all = try await client.json("/models")
+        #expect(all.json.keys.isSuperset(of: ["firefox-en-pt", "firefox-pt-en", "lid-176"]))
+        let model = all.json["firefox-en-pt"]
+        #expect(model["status"].string == "ready")
+        #expect(model["task"].string == "translation")
+        #expect(model["languages"]["source"][0].string == "en")
+        #expect((model["memory_bytes"].number ?? 0) > 10_000_000)
+        for path in ["/models/firefox-en-pt", "/models/firefox-en-pt/info"] {
+            let one = try await client.json(path)
+            #expect(one.json["files"].array.count == 4)
+            #expect(one.json["files"].array.allSatisfy { $0["sha256"].string?.count == 64 })
+            #expect(one.json["limits"]["maximum_characters"].number == 50_000)
+        }
+    }
+
+    @Test func documentsOfTheService() async throws {
+        let client = try await RunningService.shared().client
+        let document = try await client.json("/openapi.json")
+        #expect(document.json["openapi"].string == "3.1.0")
+        // Every path of the document exists, and the service offers nothing that the document leaves out.
+        for path in document.json["paths"].keys {
+            let answer = try await client.request("PATCH", path.replacing("{name}", with: "lid-176"))
+            #expect(answer.status == 405, "\(path)")
+            let documented = Set(document.json["paths"][path].keys.map { $0.uppercased() })
+            let allowed = Set((answer.headers["allow"] ?? "").components(separatedBy: ", ").filter { $0 != "HEAD" })
+            #expect(documented == allowed, "\(path)")
+        }
+        #expect(try await client.json("/version").json["name"].string == "svc")
+        let metrics = try await client.request("GET", "/metrics").text
+        for name in [
+            "svc_http_requests_total{", "svc_http_request_duration_seconds_bucket{", "svc_queue_sentences",
+            #"svc_model_state{model="lid-176",state="ready"} 1"#, "process_resident_memory_bytes",
+        ] { #expect(metrics.contains(name), "\(name)") }
+    }
+
+    @Test func requestIDsComeBack() async throws {
+        let client = try await RunningService.shared().client
+        let own = try await client.request("GET", "/version", headers: ["x-request-id": "abc-123"])
+        #expect(own.headers["x-request-id"] == "abc-123")
+        let evil = try await client.request("GET", "/version", headers: ["x-request-id": "a b"])
+        #expect(evil.headers["x-request-id"]?.hasPrefix("req-") == true)
+    }
+
+    @Test func modelsAreLoadedOnFirstUseAndUnloaded() async throws {
+        try await RunningService.with { service async throws in
+            #expect(try await service.client.json("/health").json["models_loaded"].number == 0)
+            let answer = try await service.client.json(
+                "/translate", #"{"q":"Good morning!","source":"en","target":"pt"}"#)
+            #expect(answer.json["translatedText"].string == "Bom dia!")
+            let unload = try await service.client.json("/models/firefox-en-pt/unload?wait=20", "")
+            #expect(unload.status == 200)
+            #expect(unload.json["status"].string == "absent")
+            let again = try await service.client.request("POST", "/models/firefox-en-pt/unload")
+            #expect(again.status == 409)
+            let load = try await service.client.request("POST", "/models/firefox-en-pt/load")
+            #expect(load.status == 202)
+            #expect(load.headers["location"] == "/models/firefox-en-pt")
+            let ready = try await service.client.json("/models/firefox-en-pt/load?wait=60", "")
+            #expect(ready.status == 200)
+            #expect(ready.json["status"].string == "ready")
+        }
+    }
+
+    /// A model that was asked for at the start and then unloaded is not being loaded, and not missing.
+    @Test func unloadingAModelAskedForLeavesTheServiceHealthy() async throws {
+        try await RunningService.with(["--models", "firefox-en-pt,lid-176"]) { service async throws in
+            #expect(try await service.client.request("POST", "/models/lid-176/unload?wait=20").status == 200)
+            let health = try await service.client.json("/health")
+            #expect(health.status == 200)
+            #expect(health.json["status"].string == "healthy")
+            #expect(try await service.client.request("GET", "/health/ready").status == 200)
+        }
+    }
+
+    /// Two loads at once do not both take the last room.
+    @Test func concurrentLoadsKeepToTheBudget() async throws {
+        try await RunningService.with(["--memory-budget", "40M", "--models", "firefox-en-pt,firefox-pt-en"]) {
+            service async throws in
+            let models = try await service.client.json("/models")
+            let states = ["firefox-en-pt", "firefox-pt-en"].map { models.json[$0]["status"].string ?? "" }.sorted()
+            #expect(states == ["failed", "ready"])
+            #expect(try await service.client.json("/health").json["status"].string == "degraded")
+        }
+    }
+
+    /// A model that is not here and that nobody asked for at the start is no fault of the service.
+    @Test func aRequestForAnAbsentModelLeavesTheServiceHealthy() async throws {
+        try await Fixtures.withTemporaryDirectory { directory async throws in
+            try await RunningService.with(["--downloads", "off"], environment: ["SVC_HOME": directory.path]) {
+                service async throws in
+                let answer = try await service.client.json(
+                    "/translate", #"{"text":"Hi.","source_lang":"en","target_lang":"pt"}"#)
+                #expect(answer.status == 503)
+                #expect(answer.json["error"]["code"].string == "model_not_installed")
+                #expect(answer.json["error"]["message"].string?.contains("svc pull firefox-en-pt") == true)
+                #expect(try await service.client.request("GET", "/health").status == 200)
+            }
+        }
+    }
+
+    /// A client that leaves in the middle of a long translation: the work is given up, and the service goes on.
+    @Test func aDisconnectCancelsTheWork() async throws {
+        try await RunningService.with(["--models", "firefox-en-pt", "--threads", "1"]) { service async throws in
+            var impatient = service.client
+            impatient.timeoutSeconds = 1
+            let text = String(repeating: "The weather is fine today, and nobody wants to stay at home. ", count: 800)
+            await #expect(throws: ServiceClient.Failure.self) {
+                try await impatient.post(
+                    "/translate", json: #"{"text":"\#(text)","source_lang":"en","target_lang":"pt"}"#)
+            }
+            var waiting = "waiting"
+            for _ in 0..<100 where waiting != "svc_queue_requests 0" {
+                try await Task.sleep(for: .milliseconds(20))
+                let metrics = try await service.client.request("GET", "/metrics").text
+                waiting =
+                    metrics.split(separator: "\n").first { $0.hasPrefix("svc_queue_requests") }.map(String.init) ?? ""
+            }
+            #expect(waiting == "svc_queue_requests 0")
+            let answer = try await service.client.json(
+                "/translate", #"{"q":"Good morning!","source":"en","target":"pt"}"#)
+            #expect(answer.json["translatedText"].string == "Bom dia!")
+        }
+    }
+
+    @Test func withOnDemandRejectTheFirstRequestIsToldWhenToComeBack() async throws {
+        try await RunningService.with(["--on-demand", "reject"]) { service async throws in
+            let body = #"{"q":"Good morning!","source":"en","target":"pt"}"#
+            let first = try await service.client.post("/translate", json: body)
+            #expect(first.status == 503)
+            #expect(Int(first.headers["retry-after"] ?? "") ?? 0 > 0)
+            var status = 503
+            for _ in 0..<200 where status == 503 {
+                try await Task.sleep(for: .milliseconds(50))
+                status = try await service.client.post("/translate", json: body).status
+            }
+            #expect(status == 200)
+        }
+    }
+
+    @Test func keys() async throws {
+        try await RunningService.with(["--models", "lid-176", "--api-key", "first", "--api-key", "second"]) {
+            service async throws in
+            func status(_ path: String, _ headers: [String: String]) async throws -> Int {
+                try await service.client.request("GET", path, headers: headers).status
+            }
+            for open in ["/health", "/health/live", "/health/ready", "/metrics"] {
+                #expect(try await status(open, [:]) == 200)
+            }
+            #expect(try await status("/models", [:]) == 401)
+            #expect(try await status("/models", ["authorization": "Bearer wrong"]) == 403)
+            #expect(try await status("/models", ["x-api-key": "firs"]) == 403)
+            #expect(try await status("/models", ["authorization": "Bearer first"]) == 200)
+            #expect(try await status("/models", ["x-api-key": "second"]) == 200)
+            let missing = try await service.client.json("/detect", #"{"text":"Hello"}"#)
+            #expect(missing.status == 401)
+            #expect(missing.json["error"]["code"].string == "missing_api_key")
+            #expect(!service.logText.contains("first"))
+        }
+    }
+
+    struct Damage: Sendable, CustomTestStringConvertible {
+        var file: String
+        var flip: Int?
+        var keep: Int?
+        var says: String
+        var testDescription: String { "\(file) \(flip.map { "flipped at \($0)" } ?? "cut to \(keep ?? 0)")" }
+    }
+
+    /// Somebody's own directory with a damaged file: the error names it, and the rest of the service goes on.
+    @Test(arguments: [
+        Damage(file: "model.enpt.intgemm.alphas.bin", keep: 9_000_000, says: "truncated"),
+        Damage(file: "model.enpt.intgemm.alphas.bin", keep: 100, says: "model.enpt"),
+        Damage(file: "model.enpt.intgemm.alphas.bin", flip: 8, says: "model.enpt"),
+        Damage(file: "lex.50.50.enpt.s2t.bin", flip: 300_000, says: "damaged"),
+        Damage(file: "vocab.enpt.spm", keep: 400_000, says: "vocab.enpt.spm"),
+    ])
+    func aDamagedModelIsNamedAndTheServiceStaysUp(damage: Damage) async throws {
+        try await Fixtures.withTemporaryDirectory { directory async throws in
+            let model = directory.appendingPathComponent("mine")
+            try InstalledModels.copy("firefox-en-pt", to: model)
+            let file = model.appendingPathComponent(damage.file)
+            var bytes = try Data(contentsOf: file)
+            if let flip = damage.flip { bytes[flip] ^= 0x04 }
+            try bytes.prefix(damage.keep ?? bytes.count).write(to: file)
+            try await RunningService.with(["--models", "\(model.path),firefox-pt-en"]) { service async throws in
+                let health = try await service.client.json("/health")
+                #expect(health.status == 200)
+                #expect(health.json["status"].string == "degraded")
+                #expect(health.json["models"]["mine"]["status"].string == "failed")
+                let reason = health.json["models"]["mine"]["error"]["reason"].string ?? ""
+                #expect(reason.contains(damage.says), "\(reason)")
+                #expect(try await service.client.request("GET", "/health/ready").status == 503)
+                let answer = try await service.client.json(
+                    "/translate", #"{"q":"Bom dia!","source":"pt","target":"en"}"#)
+                #expect(answer.status == 200)
+                let broken = try await service.client.json(
+                    "/translate", #"{"text":"Hi.","source_lang":"en","target_lang":"pt","model":"mine"}"#)
+                #expect(broken.status == 503)
+                #expect(["model_failed", "model_damaged"].contains(broken.json["error"]["code"].string))
+            }
+        }
+    }
+
+    @Test func aModelThatDoesNotFitIsRefusedByNameAndNumber() async throws {
+        try await RunningService.with(["--memory-budget", "5M", "--models", "lid-176"]) { service async throws in
+            let answer = try await service.client.json(
+                "/translate", #"{"text":"Hi.","source_lang":"en","target_lang":"pt"}"#)
+            #expect(answer.status == 503)
+            let message = answer.json["error"]["message"].string ?? ""
+            #expect(message.contains("firefox-en-pt") && message.contains("budget of 5.2 MB"), "\(message)")
+        }
+    }
+
+    /// SIGTERM under load: what was accepted is answered, and the process ends by itself.
+    @Test func runningRequestsFinishAfterSIGTERM() async throws {
+        let service = try await RunningService(["--models", "firefox-en-pt"])
+        try await service.waitUntilSettled()
+        let text = String(repeating: "The weather is fine today, and nobody wants to stay at home. ", count: 300)
+        let requests = (0..<4).map { _ in
+            Task {
+                try await service.client.post(
+                    "/translate", json: #"{"text":"\#(text)","source_lang":"en","target_lang":"pt"}"#)
+            }
+        }
+        while try await service.client.request("GET", "/metrics").text.contains("svc_queue_requests 0") {
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        let code = await service.stop()
+        for request in requests {
+            let answer = try await request.value
+            #expect(answer.status == 200)
+        }
+        #expect(code == 0)
+    }
+
+    @Test func aPortInUseIsSaid() async throws {
+        let service = try await RunningService.shared()
+        let port = service.url.split(separator: ":").last.map(String.init) ?? ""
+        let outcome = try await Programs.run(["serve", "--port", port])
+        #expect(outcome.code == 1)
+        #expect(outcome.error.contains("127.0.0.1:\(port) is in use"))
+    }
+}
