@@ -87,7 +87,9 @@ import Testing
         try await Self.with { engine async throws in
             let text = String(repeating: "The weather is fine today, and nobody stays at home. ", count: 400)
             let running = Task {
-                try await engine.translate(TranslationQuery(texts: [text], source: "en", target: "pt"))
+                // A wide beam, so that it runs for a while.
+                try await engine.translate(
+                    TranslationQuery(texts: [text], source: "en", target: "pt", search: SearchOptions(beamSize: 8)))
             }
             while await engine.queueDepth().sentences == 0 { try await Task.sleep(for: .milliseconds(5)) }
             let status = try await engine.unload("firefox-en-pt", waitSeconds: 60)

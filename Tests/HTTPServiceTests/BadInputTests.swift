@@ -157,27 +157,17 @@ import Testing
     /// Clients that go away in the middle of everything.
     @Test func clientsThatDisconnectDoNoHarm() async throws {
         let service = try await RunningService.shared()
-        let port = Int(service.url.split(separator: ":").last ?? "") ?? 0
         let long =
             #"{"q":"\#(String(repeating: "The weather is fine today. ", count: 1500))","source":"en","target":"pt"}"#
         for step in 0..<12 {
-            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_port = in_port_t(port).bigEndian
-            address.sin_addr.s_addr = inet_addr("127.0.0.1")
-            let connected = withUnsafePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-                }
-            }
-            #expect(connected == 0)
             let request =
-                "POST /translate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: \(long.utf8.count)\r\n\r\n\(long)"
+                "POST /translate HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+                + "content-length: \(long.utf8.count)\r\n\r\n\(long)"
             // At the first steps not even the head is whole, at the last all is sent and the answer is not awaited.
-            let bytes = Array(request.utf8.prefix(step < 11 ? request.utf8.count * step / 11 : request.utf8.count))
-            _ = bytes.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-            close(descriptor)
+            let count = step < 11 ? request.utf8.count * step / 11 : request.utf8.count
+            let connection = try RawConnection(to: service.url)
+            connection.send(String(decoding: request.utf8.prefix(count), as: UTF8.self))
+            connection.close()
         }
         let answer = try await service.client.json("/translate", #"{"q":"Good morning!","source":"en","target":"pt"}"#)
         #expect(answer.json["translatedText"].string == "Bom dia!")

@@ -93,7 +93,9 @@ struct Translate: AsyncParsableCommand {
             lines += items.count
             bar.clear()
             if output.json { kept += items } else { Output.write(items.map { $0.text + "\n" }.joined()) }
-            bar.draw("translating", total.map { Double(readBytes) / Double($0) }, "\(lines) lines")
+            bar.draw(
+                "translating", total.map { Double(readBytes) / Double($0) }, "\(lines) \(lines == 1 ? "line" : "lines")"
+            )
         }
         while let line = readLine() {
             guard !line.unicodeScalars.contains("\0") else {
