@@ -19,10 +19,10 @@ svc_isa svc_detect_isa(void) {
     const uint64_t saved = saved_register_sets();
     unsigned eax, ebx, ecx, edx;
     if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx)) return svc_isa_portable;
-    const int fma = (ecx >> 12) & 1, avx = (ecx >> 28) & 1;
+    const int fma = (ecx >> 12) & 1, avx = (ecx >> 28) & 1, f16c = (ecx >> 29) & 1;
     if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return svc_isa_portable;
     const int avx2 = (ebx >> 5) & 1;
-    if (!(fma && avx && avx2) || (saved & ymm_state) != ymm_state) return svc_isa_portable;
+    if (!(fma && avx && f16c && avx2) || (saved & ymm_state) != ymm_state) return svc_isa_portable;
     const int avx512f = (ebx >> 16) & 1, avx512dq = (ebx >> 17) & 1, avx512bw = (ebx >> 30) & 1;
     const int avx512vl = (ebx >> 31) & 1, vnni = (ecx >> 11) & 1;
     if (avx512f && avx512dq && avx512bw && avx512vl && vnni && (saved & zmm_state) == zmm_state) {

@@ -3,8 +3,10 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include "kernels.h"
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma,f16c"))), apply_to = function)
 #include "float_kernels.inc"
+#define SVC_F16C
+#include "quantized_kernels.inc"
 
 #define MAX_ROWS 12
 
@@ -127,7 +129,7 @@ static void f32_gemm(const float *a, size_t lda, const float *packed, size_t row
 const svc_kernels svc_kernels_avx512vnni = {
     .name = "avx512vnni", .quantize = quantize, .int8_gemm = int8_gemm, .f32_gemm = f32_gemm,
     .layer_norm = layer_norm, .activate = activate, .add = add, .max_magnitude = max_magnitude, .softmax = softmax,
-    .log_sum_exp = log_sum_exp, .argmax = argmax, .ssru = ssru, .attention = attention,
+    .log_sum_exp = log_sum_exp, .argmax = argmax, .ssru = ssru, .attention = attention, .quantized_dot = quantized_dot, .expand_row = expand_row,
 };
 #pragma clang attribute pop
 #endif

@@ -1,6 +1,7 @@
 // Plain C for any processor: the definition that the other instruction sets are held against.
 #include "kernels.h"
 #include "float_kernels.inc"
+#include "quantized_kernels.inc"
 
 static void int8_gemm(const uint8_t *a, size_t lda, const svc_int8_matrix *w, size_t rows, const float *scales,
                       const float *bias, float *out, size_t ldout) {
@@ -45,5 +46,5 @@ static void f32_gemm(const float *a, size_t lda, const float *packed, size_t row
 const svc_kernels svc_kernels_portable = {
     .name = "portable", .quantize = quantize, .int8_gemm = int8_gemm, .f32_gemm = f32_gemm, .layer_norm = layer_norm,
     .activate = activate, .add = add, .max_magnitude = max_magnitude, .softmax = softmax, .log_sum_exp = log_sum_exp,
-    .argmax = argmax, .ssru = ssru, .attention = attention,
+    .argmax = argmax, .ssru = ssru, .attention = attention, .quantized_dot = quantized_dot, .expand_row = expand_row,
 };

@@ -4,7 +4,7 @@ internal import CKernels
 package enum InstructionSet: String, CaseIterable, Sendable, Comparable {
     /// Plain C, for any processor.
     case portable
-    /// AVX2 and FMA.
+    /// AVX2, FMA and F16C.
     case avx2
     /// AVX-512 with the 8-bit dot product (VNNI).
     case avx512vnni

@@ -42,6 +42,24 @@ typedef struct svc_int8_matrix {
     size_t padded_depth;        // depth rounded up to a multiple of 4
 } svc_int8_matrix;
 
+// How a weight matrix is stored: GGUF's block types, whose layouts quantized_kernels.inc spells out.
+typedef enum svc_weight_type {
+    svc_weight_f32 = 0,
+    svc_weight_f16 = 1,
+    svc_weight_q4_0 = 2,
+    svc_weight_q4_1 = 3,
+    svc_weight_q5_0 = 6,
+    svc_weight_q5_1 = 7,
+    svc_weight_q8_0 = 8,
+    svc_weight_q2_k = 10,
+    svc_weight_q3_k = 11,
+    svc_weight_q4_k = 12,
+    svc_weight_q5_k = 13,
+    svc_weight_q6_k = 14,
+    svc_weight_iq4_nl = 20,
+    svc_weight_bf16 = 30,
+} svc_weight_type;
+
 typedef struct svc_kernels {
     const char *name;
 
@@ -57,6 +75,15 @@ typedef struct svc_kernels {
     // packed: [ceil(columns/16)][depth][16]; bias: [ceil(columns/16)·16] or NULL.
     void (*f32_gemm)(const float *a, size_t lda, const float *packed, size_t rows, size_t columns, size_t depth,
                      const float *bias, float *out, size_t ldout);
+
+    // out[t][r] = Σ_k x[t][k] · w[r][k] for `count` vectors of activations, the weights expanded in registers and the
+    // activations not rounded. weights: [rows][columns] in blocks of `type`; columns a multiple of the block (16 for the
+    // float types, 32, or 256 for the K types). An output does not depend on the other vectors.
+    void (*quantized_dot)(svc_weight_type type, const uint8_t *weights, size_t rows, size_t columns, const float *x,
+                          size_t ldx, size_t count, float *out, size_t ldout);
+
+    // One row of `columns` weights as floats.
+    void (*expand_row)(svc_weight_type type, const uint8_t *row, size_t columns, float *out);
 
     // out = scale ⊙ (x + residual − mean) / sqrt(variance + epsilon) + bias, per row; residual may be NULL, and
     // out may be x or residual.

@@ -44,7 +44,9 @@ struct Pull: AsyncParsableCommand {
         }
         let result = pulled
         try Output.succeed("pull", Answer(models: result), json: output.json) {
-            result.map { "\($0.name): \($0.files.count) files, \(megabytes($0.sizeBytes)), verified" }.joined(
+            result.map {
+                "\($0.name): \($0.files.count) \($0.files.count == 1 ? "file" : "files"), \(megabytes($0.sizeBytes)), verified"
+            }.joined(
                 separator: "\n")
         }
     }

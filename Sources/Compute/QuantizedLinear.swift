@@ -1,0 +1,98 @@
+internal import CKernels
+
+/// How weights are stored: floats, or blocks of GGUF's types, whose raw values these are.
+package enum WeightType: UInt32, Sendable, CaseIterable {
+    case f32 = 0
+    case f16 = 1
+    case q4_0 = 2
+    case q4_1 = 3
+    case q5_0 = 6
+    case q5_1 = 7
+    case q8_0 = 8
+    case q2_K = 10
+    case q3_K = 11
+    case q4_K = 12
+    case q5_K = 13
+    case q6_K = 14
+    case iq4_NL = 20
+    case bf16 = 30
+
+    /// Elements that a block holds.
+    package var blockElements: Int {
+        switch self {
+        case .f32, .f16, .bf16: 1
+        case .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .iq4_NL: 32
+        case .q2_K, .q3_K, .q4_K, .q5_K, .q6_K: 256
+        }
+    }
+
+    /// Bytes of a block.
+    package var blockBytes: Int {
+        switch self {
+        case .f32: 4
+        case .f16, .bf16: 2
+        case .q4_0, .iq4_NL: 18
+        case .q4_1: 20
+        case .q5_0: 22
+        case .q5_1: 24
+        case .q8_0: 34
+        case .q2_K: 84
+        case .q3_K: 110
+        case .q4_K: 144
+        case .q5_K: 176
+        case .q6_K: 210
+        }
+    }
+
+    /// Bytes of a row of `columns` elements, which must be a multiple of the block.
+    package func rowBytes(_ columns: Int) -> Int { columns / blockElements * blockBytes }
+
+    /// What `columns` must be a multiple of for the kernels: the block, and at least one vector.
+    package var columnMultiple: Int { max(16, blockElements) }
+
+    var code: svc_weight_type { svc_weight_type(rawValue: rawValue) }
+}
+
+/// A linear layer whose weights stay quantised in memory, usually where they lie in a mapped file. Activations are not
+/// rounded: each block is expanded in registers and multiplied by floats, so the result is that of the expanded weights
+/// but for the order of additions.
+///
+/// `@unchecked Sendable`: the weights are immutable as long as `owner` lives.
+package struct QuantizedLinear: @unchecked Sendable {
+    /// Inputs of a row.
+    package let inputs: Int
+    /// Outputs of a row.
+    package let outputs: Int
+    /// How the weights are stored.
+    package let type: WeightType
+    private let weights: UnsafePointer<UInt8>
+    private let owner: AnyObject
+
+    /// A layer over weights `[outputs, inputs]`.
+    ///
+    /// - Parameter owner: what keeps the memory alive.
+    package init(weights: UnsafePointer<UInt8>, type: WeightType, inputs: Int, outputs: Int, owner: AnyObject) {
+        precondition(inputs % type.columnMultiple == 0, "\(inputs) inputs in blocks of \(type.columnMultiple)")
+        self.weights = weights
+        self.type = type
+        self.inputs = inputs
+        self.outputs = outputs
+        self.owner = owner
+    }
+
+    /// The bytes of the weights.
+    package var sizeBytes: Int { type.rowBytes(inputs) * outputs }
+
+    /// `out ← x · Wᵀ`. x `[rows, inputs]`, out `[rows, outputs]`. A row's result does not depend on the other rows.
+    package func apply(_ x: MatrixView, into out: MatrixView, on backend: ComputeBackend) {
+        precondition(x.columns == inputs && out.columns == outputs && x.rows == out.rows, "shapes of a linear layer")
+        backend.kernels.pointee.quantized_dot(
+            type.code, weights, outputs, inputs, x.pointer, x.columns, x.rows, out.pointer, out.columns)
+    }
+
+    /// `out` ← row `index` of the weights as floats: the embedding of a token where the matrix is tied.
+    package func expandRow(_ index: Int, into out: UnsafeMutablePointer<Float>, on backend: ComputeBackend) {
+        precondition((0..<outputs).contains(index), "row \(index) of \(outputs)")
+        backend.kernels.pointee.expand_row(type.code, weights + index * type.rowBytes(inputs), inputs, out)
+    }
+}
