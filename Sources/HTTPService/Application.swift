@@ -47,11 +47,12 @@ package enum ServiceApplication {
     private static func routes(
         _ engine: Engine, _ configuration: ServiceConfiguration, _ keys: APIKeys, _ monitor: DisconnectMonitor
     ) -> [Route] {
+        let work = RequestWork(monitor: monitor, timeoutSeconds: configuration.requestTimeoutSeconds)
         let health = HealthController(engine: engine, version: configuration.version)
         let models = ModelsController(engine: engine, configuration: configuration)
         let translate = TranslateController(
-            engine: engine, configuration: configuration, keys: keys, monitor: monitor)
-        let detect = DetectController(engine: engine, configuration: configuration, keys: keys)
+            engine: engine, configuration: configuration, keys: keys, work: work)
+        let detect = DetectController(engine: engine, configuration: configuration, keys: keys, work: work)
         let info = InfoController(engine: engine, configuration: configuration)
         return [
             Route(.get, "/health", health.health), Route(.get, "/health/live", health.live),

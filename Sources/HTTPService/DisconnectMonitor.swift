@@ -24,24 +24,8 @@ package final class DisconnectMonitor: Sendable {
     /// A handler for the pipeline of a new connection.
     package func handler() -> any RemovableChannelHandler { Handler(monitor: self) }
 
-    /// Runs `body`, and cancels it when the client of `channel` goes away.
-    ///
-    /// - Throws: what `body` throws; as a rule `CancellationError` after a disconnect.
-    func run<Value: Sendable>(
-        on channel: (any Channel)?, _ body: @escaping @Sendable () async throws -> Value
-    ) async throws -> Value {
-        guard let channel else { return try await body() }
-        let task = Task { try await body() }
-        let watcher = watch(channel) { task.cancel() }
-        defer { unwatch(channel, watcher) }
-        return try await withTaskCancellationHandler {
-            try await task.value
-        } onCancel: {
-            task.cancel()
-        }
-    }
-
-    private func watch(_ channel: any Channel, _ action: @escaping @Sendable () -> Void) -> Int {
+    /// Calls `action` when the client of `channel` goes away, or at once if it has. Returns what `unwatch` takes.
+    func watch(_ channel: any Channel, _ action: @escaping @Sendable () -> Void) -> Int {
         let (watcher, isGone) = state.withLock { state in
             state.nextWatcher += 1
             let id = ObjectIdentifier(channel)
@@ -54,7 +38,8 @@ package final class DisconnectMonitor: Sendable {
         return watcher
     }
 
-    private func unwatch(_ channel: any Channel, _ watcher: Int) {
+    /// Forgets an action.
+    func unwatch(_ channel: any Channel, _ watcher: Int) {
         state.withLock { _ = $0.connections[ObjectIdentifier(channel)]?.watchers.removeValue(forKey: watcher) }
     }
 

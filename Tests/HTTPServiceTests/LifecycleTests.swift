@@ -146,6 +146,41 @@ import Testing
         }
     }
 
+    @Test func aRequestThatTakesTooLongIsAnsweredWith504() async throws {
+        try await RunningService.with(["--models", "firefox-en-pt", "--threads", "1", "--request-timeout", "0.2"]) {
+            service async throws in
+            let text = String(repeating: "The weather is fine today, and nobody wants to stay at home. ", count: 800)
+            let answer = try await service.client.json(
+                "/translate", #"{"text":"\#(text)","source_lang":"en","target_lang":"pt","beam_size":16}"#)
+            #expect(answer.status == 504)
+            #expect(answer.json["error"]["message"].string == "no answer within 0.2 s")
+            #expect(try await service.client.request("GET", "/health").status == 200)
+        }
+    }
+
+    /// What a request leaves behind in memory is nothing: after the first few hundred, a thousand more take no more.
+    @Test func memoryDoesNotGrowWithTheNumberOfRequests() async throws {
+        try await RunningService.with(["--models", "firefox-en-pt,lid-176"]) { service async throws in
+            func resident() throws -> Int {
+                let status = try String(contentsOfFile: "/proc/\(service.pid)/status", encoding: .utf8)
+                let line = status.split(separator: "\n").first { $0.hasPrefix("RssAnon") }
+                return line.flatMap { Int($0.filter(\.isNumber)) } ?? 0
+            }
+            func ask(_ count: Int) async throws {
+                for _ in 0..<count {
+                    _ = try await service.client.post(
+                        "/translate", json: #"{"q":"Hello.","source":"auto","target":"pt"}"#)
+                    _ = try await service.client.post("/detect", json: #"{"text":"This is an English text."}"#)
+                }
+            }
+            try await ask(500)
+            let before = try resident()
+            try await ask(1500)
+            // Half a kilobyte for each request would be 1,500 kB.
+            #expect(try resident() - before < 1000, "\(before) kB before, \(try resident()) kB after")
+        }
+    }
+
     @Test func withOnDemandRejectTheFirstRequestIsToldWhenToComeBack() async throws {
         try await RunningService.with(["--on-demand", "reject"]) { service async throws in
             let body = #"{"q":"Good morning!","source":"en","target":"pt"}"#

@@ -7,6 +7,7 @@ struct DetectController: Sendable {
     let engine: Engine
     let configuration: ServiceConfiguration
     let keys: APIKeys
+    let work: RequestWork
 
     private struct Answer: Encodable {
         struct Candidate: Encodable {
@@ -37,8 +38,7 @@ struct DetectController: Sendable {
                 throw TranslateRequest.missing(name)
             }
             try TextRules.check(texts, name: name, isArray: isArray, configuration)
-            let limit = configuration.requestTimeoutSeconds
-            let detections = try await withTimeout(seconds: limit) { [engine] in try await engine.detect(texts) }
+            let detections = try await work.run(on: context.channel) { [engine] in try await engine.detect(texts) }
             switch vocabulary {
             case .service:
                 let answers = detections.map(Answer.init)

@@ -10,7 +10,7 @@ struct TranslateController: Sendable {
     let engine: Engine
     let configuration: ServiceConfiguration
     let keys: APIKeys
-    let monitor: DisconnectMonitor
+    let work: RequestWork
 
     func translate(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
         let fields = try await RequestFields.read(request, maximumBytes: configuration.maximumBodyBytes)
@@ -34,10 +34,7 @@ struct TranslateController: Sendable {
     }
 
     private func run(_ query: TranslateRequest, _ context: ServiceRequestContext) async throws -> [TranslatedItem] {
-        let limit = configuration.requestTimeoutSeconds
-        return try await monitor.run(on: context.channel) { [engine] in
-            try await withTimeout(seconds: limit) { try await engine.translate(query.query) }
-        }
+        try await work.run(on: context.channel) { [engine] in try await engine.translate(query.query) }
     }
 
     private func record(_ query: TranslateRequest, _ items: [TranslatedItem]) {
@@ -171,20 +168,4 @@ struct LibreTranslateLanguage: Encodable {
 func rounded(_ value: some BinaryFloatingPoint, _ decimals: Int) -> Double {
     let scale = pow(10, Double(decimals))
     return (Double(value) * scale).rounded() / scale
-}
-
-/// Runs `body`, and answers 504 when it takes too long.
-func withTimeout<Value: Sendable>(
-    seconds: Double, _ body: @escaping @Sendable () async throws -> Value
-) async throws -> Value {
-    try await withThrowingTaskGroup(of: Value.self) { group in
-        group.addTask { try await body() }
-        group.addTask {
-            try await Task.sleep(for: .seconds(seconds))
-            throw APIError(.gatewayTimeout, "no answer within \(rounded(seconds, 1)) s", code: "timeout")
-        }
-        defer { group.cancelAll() }
-        guard let value = try await group.next() else { throw CancellationError() }
-        return value
-    }
 }
