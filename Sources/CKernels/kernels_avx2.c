@@ -108,7 +108,8 @@ static void f32_gemm(const float *a, size_t lda, const float *packed, size_t row
 const svc_kernels svc_kernels_avx2 = {
     .name = "avx2", .quantize = quantize, .int8_gemm = int8_gemm, .f32_gemm = f32_gemm, .layer_norm = layer_norm,
     .activate = activate, .add = add, .max_magnitude = max_magnitude, .softmax = softmax, .log_sum_exp = log_sum_exp,
-    .argmax = argmax, .ssru = ssru, .attention = attention, .quantized_dot = quantized_dot, .expand_row = expand_row,
+    .argmax = argmax, .ssru = ssru, .attention = attention, .rms_norm = rms_norm, .gate = gate, .rope = rope,
+    .quantized_dot = quantized_dot, .expand_row = expand_row,
 };
 #pragma clang attribute pop
 #endif

@@ -42,6 +42,12 @@ typedef struct svc_int8_matrix {
     size_t padded_depth;        // depth rounded up to a multiple of 4
 } svc_int8_matrix;
 
+// What a gated feed-forward layer applies to its gate.
+typedef enum svc_gate {
+    svc_gate_silu = 0,       // x · sigmoid(x)
+    svc_gate_gelu_tanh = 1,  // 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³)))
+} svc_gate;
+
 // How a weight matrix is stored: GGUF's block types, whose layouts quantized_kernels.inc spells out.
 typedef enum svc_weight_type {
     svc_weight_f32 = 0,
@@ -89,6 +95,17 @@ typedef struct svc_kernels {
     // out may be x or residual.
     void (*layer_norm)(const float *x, const float *residual, const float *scale, const float *bias, float epsilon,
                        size_t rows, size_t columns, float *out);
+
+    // out = scale ⊙ x / sqrt(mean(x²) + epsilon), per row; out may be x.
+    void (*rms_norm)(const float *x, const float *scale, float epsilon, size_t rows, size_t columns, float *out);
+
+    // gate ← f(gate) ⊙ up, in place.
+    void (*gate)(float *gate, const float *up, size_t count, svc_gate kind);
+
+    // Rotates, in place, the first `rotary` features of each head of each row by that row's angles. cosines, sines:
+    // [rows][rotary/2]. Pairs are (2i, 2i+1) if interleaved, else (i, i + rotary/2).
+    void (*rope)(float *x, size_t ld, size_t rows, size_t heads, size_t head_dim, size_t rotary, const float *cosines,
+                 const float *sines, int interleaved);
 
     // x ← activation(x), in place.
     void (*activate)(float *x, size_t count, svc_activation activation);
