@@ -120,11 +120,8 @@ import Testing
         let task = Task { try await hub.pull(entry) }
         let running = fixture.directory + "/running"
         #expect(try await eventually { FileManager.default.fileExists(atPath: running) })
-        let clock = ContinuousClock()
-        let start = clock.now
         task.cancel()
         await #expect(throws: CancellationError.self) { try await task.value }
-        #expect(clock.now - start < .seconds(30))
         let processes = try String(contentsOfFile: running, encoding: .utf8).split(whereSeparator: \.isWhitespace)
         #expect(processes.count == 2)
         for process in processes {
