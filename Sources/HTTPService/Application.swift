@@ -94,10 +94,6 @@ private struct EngineService: Service {
 
     func run() async throws {
         await engine.start()
-        try await gracefulShutdown()
-    }
-
-    private func gracefulShutdown() async throws {
         try await withGracefulShutdownHandler {
             try await ServiceLifecycle.gracefulShutdown()
         } onGracefulShutdown: {

@@ -261,6 +261,34 @@ import Testing
         }
     }
 
+    /// One bit of a model in the store, where only the hash can tell: named at load, and the service stays up.
+    @Test func aFlippedBitInTheStoreIsNamedAndTheServiceStaysUp() async throws {
+        try await Fixtures.withTemporaryDirectory { home async throws in
+            let store = try InstalledModels.storePath()
+            try FileManager.default.copyItem(atPath: store, toPath: home.appendingPathComponent("hub").path)
+            let installed = try InstalledModels.file("model", of: "firefox-en-pt")
+            let file = URL(fileURLWithPath: home.appendingPathComponent("hub").path + installed.dropFirst(store.count))
+                .resolvingSymlinksInPath()
+            var bytes = try Data(contentsOf: file)
+            bytes[bytes.count / 2] ^= 0x10
+            try bytes.write(to: file)
+            try await RunningService.with(
+                ["--models", "firefox-en-pt,firefox-pt-en", "--downloads", "off"], environment: ["SVC_HOME": home.path]
+            ) { service async throws in
+                let health = try await service.client.json("/health")
+                #expect(health.status == 200)
+                #expect(health.json["status"].string == "degraded")
+                let reason = health.json["models"]["firefox-en-pt"]["error"]["reason"].string ?? ""
+                #expect(reason.contains("model.enpt.intgemm.alphas.bin is damaged"), "\(reason)")
+                #expect(health.json["models"]["firefox-pt-en"]["status"].string == "ready")
+                let answer = try await service.client.json(
+                    "/translate", #"{"text":"Hi.","source_lang":"en","target_lang":"pt"}"#)
+                #expect(answer.status == 503)
+                #expect(answer.json["error"]["code"].string == "model_damaged")
+            }
+        }
+    }
+
     @Test func aModelThatDoesNotFitIsRefusedByNameAndNumber() async throws {
         try await RunningService.with(["--memory-budget", "5M", "--models", "lid-176"]) { service async throws in
             let answer = try await service.client.json(

@@ -9,6 +9,9 @@ package enum InstalledModels {
             catalog: try Catalog.builtIn(), store: ModelStore(environment: ProcessInfo.processInfo.environment))
     }
 
+    /// Where the store of this machine lies.
+    package static func storePath() throws -> String { try hub().store.root }
+
     /// A model's files by role.
     ///
     /// - Throws: an error that says to pull the model, if it is not there: a test is never skipped for it.
