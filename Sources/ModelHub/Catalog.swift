@@ -54,19 +54,45 @@ package struct Catalog: Sendable {
         guard document.version == 1 else {
             throw malformed(nil, "version", "is \(document.version); this program reads version 1")
         }
-        var listed: [String: CatalogFile] = [:]
+        var listed = FileListing()
         var names: Set<String> = []
         for entry in document.models {
             guard names.insert(entry.name).inserted else { throw malformed(entry.name, "name", "is there twice") }
             // Entries may share a package; then they must agree on what each of its files is.
             for file in entry.files {
-                guard let other = listed.updateValue(file, forKey: "\(entry.source) \(file.path)") else { continue }
-                guard other.sha256 == file.sha256, other.sizeBytes == file.sizeBytes else {
-                    throw malformed(entry.name, "files", "lists \(file.path) otherwise than another entry does")
+                if let path = listed.add(file, of: entry) {
+                    throw malformed(entry.name, "files", "lists \(path) otherwise than it is listed elsewhere")
                 }
             }
         }
         entries = document.models
+    }
+
+    /// What the catalogue says of each path of each source, so far.
+    private struct FileListing {
+        private struct Content: Equatable {
+            var sha256: String
+            var sizeBytes: Int
+            var parts: [CatalogPart]
+        }
+        private var contents: [String: Content] = [:]
+
+        /// Adds a file and its parts; returns the path of the first that is already there and differs.
+        mutating func add(_ file: CatalogFile, of entry: CatalogEntry) -> String? {
+            let whole = (
+                entry.source, file.path,
+                Content(
+                    sha256: file.sha256, sizeBytes: file.sizeBytes, parts: file.parts)
+            )
+            let parts = file.parts.map {
+                ($0.source, $0.path, Content(sha256: $0.sha256, sizeBytes: $0.sizeBytes, parts: []))
+            }
+            for (source, path, content) in [whole] + parts {
+                guard let other = contents.updateValue(content, forKey: "\(source) \(path)") else { continue }
+                if other != content { return path }
+            }
+            return nil
+        }
     }
 
     /// The entry of that name.

@@ -4,19 +4,24 @@ import Checkpoints
 package struct CatalogFile: Hashable, Sendable {
     /// What the file is for: `model`, `vocabulary`, `shortlist`, `config`… Unique within an entry.
     package let role: String
-    /// Its path inside the source, with `/` between components.
+    /// Its path inside the source, with `/` between components. Of a file that is put together, the path that it
+    /// gets in the store.
     package let path: String
     /// The SHA-256 of its bytes, 64 lower-case hexadecimal digits.
     package let sha256: String
     /// Its size in bytes.
     package let sizeBytes: Int
+    /// What the file is put together from, one after the other; empty where the source has it in one piece. Only
+    /// the files of a `pip:` source can have parts.
+    package let parts: [CatalogPart]
 
     /// Creates a listing of a file.
-    package init(role: String, path: String, sha256: String, sizeBytes: Int) {
+    package init(role: String, path: String, sha256: String, sizeBytes: Int, parts: [CatalogPart] = []) {
         self.role = role
         self.path = path
         self.sha256 = sha256
         self.sizeBytes = sizeBytes
+        self.parts = parts
     }
 }
 
@@ -98,18 +103,32 @@ package struct CatalogEntry: Hashable, Sendable {
 
 extension CatalogFile: Decodable {
     private enum Key: String, CodingKey {
-        case role, path, sha256
+        case role, path, sha256, parts
         case sizeBytes = "size_bytes"
     }
 
     package init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: Key.self)
         role = try values.text(.role)
-        path = try values.text(.path)
-        if let objection = RelativePath.objection(to: path) { throw values.error(.path, "\(path) \(objection)") }
-        sha256 = try values.text(.sha256)
-        guard sha256.isSHA256 else { throw values.error(.sha256, "is not 64 lower-case hexadecimal digits") }
+        path = try values.relativePath(.path)
+        sha256 = try values.sha256(.sha256)
         sizeBytes = try values.count(.sizeBytes)
+        guard values.contains(.parts) else {
+            parts = []
+            return
+        }
+        parts = try values.decode([CatalogPart].self, forKey: .parts)
+        guard !parts.isEmpty else { throw values.error(.parts, "is empty; a file in one piece has no such key") }
+        guard Set(parts.map { "\($0.source) \($0.path)" }).count == parts.count else {
+            throw values.error(.parts, "has one part twice")
+        }
+        let together = parts.reduce(0) { sum, part in
+            let (next, overflow) = sum.addingReportingOverflow(part.sizeBytes)
+            return overflow ? .max : next
+        }
+        guard together == sizeBytes else {
+            throw values.error(.sizeBytes, "is \(sizeBytes), and its parts have \(together) together")
+        }
     }
 }
 
@@ -146,15 +165,16 @@ extension CatalogEntry: Decodable {
         self.task = task
         family = try values.text(.family)
         summary = try values.text(.summary)
-        do {
-            source = try ModelSource(parsing: try values.text(.source))
-        } catch let error as ModelHubError {
-            throw values.error(.source, "is wrong: \(error)")
-        }
+        source = try values.source(.source)
         files = try values.decode([CatalogFile].self, forKey: .files)
         if files.isEmpty, case .file = source {} else if files.isEmpty { throw values.error(.files, "is empty") }
         for (key, names) in [("role", files.map(\.role)), ("path", files.map(\.path))] {
             if Set(names).count < names.count { throw values.error(.files, "has one \(key) twice") }
+        }
+        if case .pip = source {
+        } else if let index = files.firstIndex(where: { !$0.parts.isEmpty }) {
+            throw values.error(
+                .files, "\(files[index].path) has parts, which needs a pip: source of the model, not \(source)")
         }
         downloadBytes = try values.count(.downloadBytes)
         licence = try values.text(.licence)
@@ -170,20 +190,40 @@ extension CatalogEntry: Decodable {
 }
 
 extension KeyedDecodingContainer {
-    fileprivate func text(_ key: Key) throws -> String {
+    func text(_ key: Key) throws -> String {
         let value = try decode(String.self, forKey: key)
         guard !value.isEmpty else { throw error(key, "is empty") }
         return value
     }
 
-    fileprivate func count(_ key: Key) throws -> Int {
+    func relativePath(_ key: Key) throws -> String {
+        let path = try text(key)
+        if let objection = RelativePath.objection(to: path) { throw error(key, "\(path) \(objection)") }
+        return path
+    }
+
+    func sha256(_ key: Key) throws -> String {
+        let digest = try text(key)
+        guard digest.isSHA256 else { throw error(key, "is not 64 lower-case hexadecimal digits") }
+        return digest
+    }
+
+    func source(_ key: Key) throws -> ModelSource {
+        do {
+            return try ModelSource(parsing: try text(key))
+        } catch let reason as ModelHubError {
+            throw error(key, "is wrong: \(reason)")
+        }
+    }
+
+    func count(_ key: Key) throws -> Int {
         // As Int, a fraction would be an error that does not say where it is.
         let value = try decode(Double.self, forKey: key)
         guard value >= 0, value <= 0x1p53, value == value.rounded() else { throw error(key, "is no whole number") }
         return Int(value)
     }
 
-    fileprivate func error(_ key: Key, _ reason: String) -> DecodingError {
+    func error(_ key: Key, _ reason: String) -> DecodingError {
         .dataCorruptedError(forKey: key, in: self, debugDescription: reason)
     }
 }

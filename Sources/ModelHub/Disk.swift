@@ -19,6 +19,8 @@ enum Disk {
         switch code {
         case EACCES, EPERM, EROFS:
             return .storeNotWritable(path: path, operation: operation, reason: reason)
+        case ENOSPC, EDQUOT:
+            return .diskFull(path: path, operation: operation)
         default:
             return .io(path: path, operation: operation, reason: reason)
         }

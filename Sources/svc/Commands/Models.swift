@@ -9,6 +9,30 @@ struct ModelReport: Encodable {
         var path: String
         var sha256: String
         var sizeBytes: Int
+        /// Absent where the source has the file in one piece.
+        var parts: [Part]?
+
+        init(_ file: CatalogFile) {
+            role = file.role
+            path = file.path
+            sha256 = file.sha256
+            sizeBytes = file.sizeBytes
+            parts = file.parts.isEmpty ? nil : file.parts.map(Part.init)
+        }
+    }
+
+    struct Part: Encodable {
+        var source: String
+        var path: String
+        var sha256: String
+        var sizeBytes: Int
+
+        init(_ part: CatalogPart) {
+            source = part.source.description
+            path = part.path
+            sha256 = part.sha256
+            sizeBytes = part.sizeBytes
+        }
     }
 
     var name: String
@@ -46,12 +70,13 @@ struct ModelReport: Encodable {
         installed = presence == .present
         if case .incomplete(let names) = presence { missing = names } else { missing = [] }
         if withFiles {
-            files = entry.files.map { File(role: $0.role, path: $0.path, sha256: $0.sha256, sizeBytes: $0.sizeBytes) }
+            files = entry.files.map(File.init)
         }
     }
 
     var languages: String {
-        targetLanguages.isEmpty
+        if sourceLanguages.isEmpty, targetLanguages.isEmpty { return "-" }
+        return targetLanguages.isEmpty
             ? "\(sourceLanguages.count) languages"
             : "\(sourceLanguages.joined(separator: ",")) → \(targetLanguages.joined(separator: ","))"
     }
@@ -106,8 +131,11 @@ struct Show: AsyncParsableCommand {
                 ["size", megabytes(model.sizeBytes)], ["download", megabytes(model.downloadBytes)],
                 ["memory", megabytes(model.memoryBytes)],
             ]
-            let files = (model.files ?? []).map {
-                ["file", "\($0.role)  \($0.path)  \(megabytes($0.sizeBytes))  sha256:\($0.sha256)"]
+            let files = (model.files ?? []).flatMap { file in
+                [["file", "\(file.role)  \(file.path)  \(megabytes(file.sizeBytes))  sha256:\(file.sha256)"]]
+                    + (file.parts ?? []).map { part in
+                        ["part", "\(part.source)  \(part.path)  \(megabytes(part.sizeBytes))  sha256:\(part.sha256)"]
+                    }
             }
             return Table.text(rows + files)
         }
