@@ -6,7 +6,13 @@
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #include "float_kernels.inc"
 #define SVC_F16C
-#include "quantized_kernels.inc"
+#include "quantized_sums.inc"
+#include "quantized_expand.inc"
+#include "quantized_expand_k.inc"
+#include "quantized_dot.inc"
+#include "quantized_tile.inc"
+#define SVC_ATTENTION_TILE 4
+#include "cache_attention.inc"
 
 // `rows` × `panels` outputs held in registers over the whole depth.
 INLINE void int8_block(const uint8_t *a, size_t lda, const int8_t *b, size_t groups, const int32_t *offset,
@@ -109,7 +115,7 @@ const svc_kernels svc_kernels_avx2 = {
     .name = "avx2", .quantize = quantize, .int8_gemm = int8_gemm, .f32_gemm = f32_gemm, .layer_norm = layer_norm,
     .activate = activate, .add = add, .max_magnitude = max_magnitude, .softmax = softmax, .log_sum_exp = log_sum_exp,
     .argmax = argmax, .ssru = ssru, .attention = attention, .rms_norm = rms_norm, .gate = gate, .rope = rope,
-    .quantized_dot = quantized_dot, .expand_row = expand_row,
+    .quantized_dot = quantized_dot, .expand_row = expand_row, .cached_attention = cached_attention,
 };
 #pragma clang attribute pop
 #endif

@@ -6,7 +6,14 @@
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma,f16c"))), apply_to = function)
 #include "float_kernels.inc"
 #define SVC_F16C
-#include "quantized_kernels.inc"
+#define SVC_AVX512
+#include "quantized_sums.inc"
+#include "quantized_expand.inc"
+#include "quantized_expand_k.inc"
+#include "quantized_dot.inc"
+#include "quantized_tile.inc"
+#define SVC_ATTENTION_TILE 8
+#include "cache_attention.inc"
 
 #define MAX_ROWS 12
 
@@ -130,7 +137,7 @@ const svc_kernels svc_kernels_avx512vnni = {
     .name = "avx512vnni", .quantize = quantize, .int8_gemm = int8_gemm, .f32_gemm = f32_gemm,
     .layer_norm = layer_norm, .activate = activate, .add = add, .max_magnitude = max_magnitude, .softmax = softmax,
     .log_sum_exp = log_sum_exp, .argmax = argmax, .ssru = ssru, .attention = attention, .rms_norm = rms_norm, .gate = gate, .rope = rope,
-    .quantized_dot = quantized_dot, .expand_row = expand_row,
+    .quantized_dot = quantized_dot, .expand_row = expand_row, .cached_attention = cached_attention,
 };
 #pragma clang attribute pop
 #endif

@@ -1,7 +1,13 @@
 // Plain C for any processor: the definition that the other instruction sets are held against.
 #include "kernels.h"
 #include "float_kernels.inc"
-#include "quantized_kernels.inc"
+#include "quantized_sums.inc"
+#include "quantized_expand.inc"
+#include "quantized_expand_k.inc"
+#include "quantized_dot.inc"
+#include "quantized_tile.inc"
+#define SVC_ATTENTION_TILE 4
+#include "cache_attention.inc"
 
 static void int8_gemm(const uint8_t *a, size_t lda, const svc_int8_matrix *w, size_t rows, const float *scales,
                       const float *bias, float *out, size_t ldout) {
@@ -47,5 +53,5 @@ const svc_kernels svc_kernels_portable = {
     .name = "portable", .quantize = quantize, .int8_gemm = int8_gemm, .f32_gemm = f32_gemm, .layer_norm = layer_norm,
     .activate = activate, .add = add, .max_magnitude = max_magnitude, .softmax = softmax, .log_sum_exp = log_sum_exp,
     .argmax = argmax, .ssru = ssru, .attention = attention, .rms_norm = rms_norm, .gate = gate, .rope = rope,
-    .quantized_dot = quantized_dot, .expand_row = expand_row,
+    .quantized_dot = quantized_dot, .expand_row = expand_row, .cached_attention = cached_attention,
 };

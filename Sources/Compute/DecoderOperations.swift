@@ -39,7 +39,7 @@ extension ComputeBackend {
 
 /// Rotary position embedding: pairs of features turn by an angle that grows with the position,
 /// `θ_i = base^(−2i/d)` (Su et al., "RoFormer", 2021).
-package struct RoPE: Sendable {
+package struct RoPE: Sendable, Equatable {
     /// Which features make a pair: the same network in two layouts, and never to be mixed.
     package enum Pairing: Sendable {
         /// (2i, 2i + 1): GGUF's Llama and Cohere.
@@ -52,7 +52,7 @@ package struct RoPE: Sendable {
     package let dimensions: Int
     private let pairing: Pairing
     /// `[dimensions / 2]`: radians per position.
-    private let frequencies: [Double]
+    private let frequencies: [Float]
 
     /// A rotation of `dimensions` features.
     ///
@@ -63,29 +63,57 @@ package struct RoPE: Sendable {
         self.dimensions = dimensions
         self.pairing = pairing
         frequencies = (0..<(dimensions / 2)).map { i in
-            pow(base, -2 * Double(i) / Double(dimensions)) / Double(divisors?[i] ?? 1)
+            Float(pow(base, -2 * Double(i) / Double(dimensions)) / Double(divisors?[i] ?? 1))
         }
+    }
+
+    /// The cosines and sines of rows at given positions, computed once for all layers that share them.
+    package struct Angles {
+        let cosines: UnsafeMutablePointer<Float>
+        let sines: UnsafeMutablePointer<Float>
+        /// The number of rows.
+        package let rows: Int
+        let rope: RoPE
+    }
+
+    /// The angles of rows at `positions`, in memory of the workspace. An angle is rounded to a float before its cosine
+    /// is taken, as in the implementations that the models were trained with.
+    package func angles(at positions: some Collection<Int>, _ workspace: Workspace) -> Angles {
+        let half = dimensions / 2
+        let cosines = workspace.take(Float.self, count: max(1, positions.count * half))
+        let sines = workspace.take(Float.self, count: max(1, positions.count * half))
+        for (row, position) in positions.enumerated() {
+            for i in 0..<half {
+                let angle = Double(Float(position) * frequencies[i])
+                cosines[row * half + i] = Float(cos(angle))
+                sines[row * half + i] = Float(sin(angle))
+            }
+        }
+        return Angles(cosines: cosines, sines: sines, rows: positions.count, rope: self)
     }
 
     /// Turns each head of each row of x `[rows, heads · headDim]` in place by the angle of the row's position.
     package func apply(
         _ x: MatrixView, heads: Int, positions: some Collection<Int>, on backend: ComputeBackend, _ workspace: Workspace
     ) {
-        precondition(positions.count == x.rows && x.columns % heads == 0, "a position for each row")
+        precondition(positions.count == x.rows, "a position for each row")
         workspace.scoped {
-            let half = dimensions / 2
-            let cosines = workspace.take(Float.self, count: x.rows * half)
-            let sines = workspace.take(Float.self, count: x.rows * half)
-            for (row, position) in positions.enumerated() {
-                for i in 0..<half {
-                    let angle = Double(position) * frequencies[i]
-                    cosines[row * half + i] = Float(cos(angle))
-                    sines[row * half + i] = Float(sin(angle))
-                }
-            }
-            backend.kernels.pointee.rope(
-                x.pointer, x.columns, x.rows, heads, x.columns / heads, dimensions, cosines, sines,
-                pairing == .interleaved ? 1 : 0)
+            angles(at: positions, workspace).apply(to: x, rows: 0..<x.rows, heads: heads, on: backend)
         }
     }
+}
+
+extension RoPE.Angles {
+    /// Turns each head of `rows` of x `[rows, heads · headDim]` in place.
+    package func apply(to x: MatrixView, rows range: Range<Int>, heads: Int, on backend: ComputeBackend) {
+        precondition(x.columns % heads == 0 && range.upperBound <= min(rows, x.rows), "angles for each row")
+        let half = rope.dimensions / 2
+        backend.kernels.pointee.rope(
+            x.row(range.lowerBound), x.columns, range.count, heads, x.columns / heads, rope.dimensions,
+            cosines + range.lowerBound * half, sines + range.lowerBound * half, rope.isInterleaved ? 1 : 0)
+    }
+}
+
+extension RoPE {
+    fileprivate var isInterleaved: Bool { pairing == .interleaved }
 }

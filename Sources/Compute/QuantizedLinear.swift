@@ -65,7 +65,7 @@ package struct QuantizedLinear: @unchecked Sendable {
     package let outputs: Int
     /// How the weights are stored.
     package let type: WeightType
-    private let weights: UnsafePointer<UInt8>
+    let weights: UnsafePointer<UInt8>
     private let owner: AnyObject
 
     /// A layer over weights `[outputs, inputs]`.
@@ -87,7 +87,8 @@ package struct QuantizedLinear: @unchecked Sendable {
     package func apply(_ x: MatrixView, into out: MatrixView, on backend: ComputeBackend) {
         precondition(x.columns == inputs && out.columns == outputs && x.rows == out.rows, "shapes of a linear layer")
         backend.kernels.pointee.quantized_dot(
-            type.code, weights, outputs, inputs, x.pointer, x.columns, x.rows, out.pointer, out.columns)
+            type.code, weights, outputs, inputs, x.pointer, x.columns, x.rows, out.pointer, out.columns,
+            nil)
     }
 
     /// `out` ← row `index` of the weights as floats: the embedding of a token where the matrix is tied.

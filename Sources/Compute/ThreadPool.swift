@@ -1,93 +1,230 @@
+internal import CKernels
 internal import Foundation
 internal import Synchronization
 
-/// Threads that share the pieces of one computation and sleep in between: an idle pool uses no processor time.
+/// Threads that share the pieces of one computation. A decoder makes a few hundred such computations for every token, of
+/// some ten microseconds each, so a thread that has just worked looks out for the next one for a short while (`spin`)
+/// before it sleeps; an idle pool uses no processor time.
 ///
-/// `@unchecked Sendable`: the mutable state is only touched with `condition` locked.
+/// A computation is opened and closed by its caller: `state` counts the threads inside, and a thread that wakes only
+/// after the caller has closed it finds the door shut. So nobody waits for a thread that was late, only for those that
+/// have a piece in hand.
+///
+/// A pool's threads keep it alive until `stop()`.
+///
+/// `@unchecked Sendable`: `body` and `count` are written only by the thread that holds `busy`, while the computation is
+/// closed and nobody is inside, and are published by the atomic change of `state`. A workspace is used by one thread at a
+/// time: those of the pool's threads by these, the first by the holder of `busy`, the spare ones by whoever took their
+/// index out of `spares`.
 package final class ThreadPool: @unchecked Sendable {
-    /// One computation: `count` pieces, handed out by an atomic counter.
-    private final class Job: Sendable {
-        let body: @Sendable (Int) -> Void
-        let count: Int
-        let next = Atomic<Int>(0)
-        let finished = Atomic<Int>(0)
+    /// Lower scheduling priority than the threads that serve requests, as that of `WorkerPool`.
+    private static let niceness: Int32 = 5
+    /// Looks at a variable between two looks at the clock.
+    private static let looksPerClock = 64
+    /// Callers that can compute alone at the same time, each with a workspace.
+    private static let spareWorkspaces = 16
 
-        init(count: Int, body: @escaping @Sendable (Int) -> Void) {
-            self.count = count
-            self.body = body
-        }
-
-        /// Runs pieces until none is left. True if this thread finished the last one.
-        func run() -> Bool {
-            var last = false
-            while true {
-                let piece = next.wrappingAdd(1, ordering: .relaxed).oldValue
-                guard piece < count else { return last }
-                body(piece)
-                last = finished.wrappingAdd(1, ordering: .acquiringAndReleasing).newValue == count
-            }
-        }
+    /// What `state` consists of: the number of the computation, whether it is open, and how many threads are inside.
+    private enum State {
+        static let inside: UInt32 = 0xff
+        static let open: UInt32 = 0x100
+        static let number: UInt32 = 0xffff_fe00
+        static let oneNumber: UInt32 = 0x200
     }
 
     /// The number of threads that compute, the caller's included.
     package let threads: Int
+    private let spinNanoseconds: UInt64
+    private let workspaces: [Workspace]
+    private let spares: Mutex<[Int]>
+
+    private var body: UnsafePointer<(Int, Int) -> Void>?
+    private var count = 0
+
+    private let busy = Atomic<Bool>(false)
+    private let stopping = Atomic<Bool>(false)
+    // Each on a cache line of its own: the first is looked at by the waiting, the second changed by the working.
+    private let state = UnsafeMutablePointer<PaddedCounter>.allocate(capacity: 1)
+    private let next = UnsafeMutablePointer<PaddedCounter>.allocate(capacity: 1)
+    private let sleepers = Atomic<Int>(0)
+    private let callerSleeps = Atomic<Bool>(false)
     private let condition = NSCondition()
-    private var job: Job?
-    private var generation = 0
-    private var stopping = false
 
     /// A pool in which `threads` threads compute: the caller of `forEach` and `threads − 1` of its own.
-    package init(threads: Int) {
-        self.threads = max(1, threads)
-        for index in 1..<max(2, self.threads) where index < self.threads {
-            WorkerThread.start(name: "svc-compute-\(index)") { [weak self] in
-                var seen = 0
-                while let job = self?.waitForJob(after: &seen) {
-                    if job.run() { self?.announceEnd() }
+    ///
+    /// - Parameter spin: for how long a thread of the pool looks out for the next computation before it sleeps.
+    package init(threads: Int, spin: Duration = .microseconds(60)) {
+        let threads = min(max(1, threads), Int(State.inside))
+        self.threads = threads
+        let (seconds, attoseconds) = spin.components
+        spinNanoseconds = UInt64(max(0, seconds)) * 1_000_000_000 + UInt64(max(0, attoseconds)) / 1_000_000_000
+        workspaces = (0..<(threads + Self.spareWorkspaces)).map { _ in Workspace() }
+        spares = Mutex(Array(threads..<(threads + Self.spareWorkspaces)))
+        state.initialize(to: PaddedCounter())
+        next.initialize(to: PaddedCounter())
+        for index in 1..<max(2, threads) where index < threads {
+            WorkerThread.start(name: "svc-compute-\(index)", niceness: Self.niceness) {
+                var seen: UInt32 = 0
+                while self.enter(after: &seen) {
+                    self.runPieces(thread: index)
+                    self.leave()
                 }
             }
         }
     }
 
-    /// Ends the threads once they are idle.
-    package func stop() {
-        condition.withLock {
-            stopping = true
-            condition.broadcast()
-        }
+    deinit {
+        state.deinitialize(count: 1).deallocate()
+        next.deinitialize(count: 1).deallocate()
     }
 
-    /// Calls `body` with 0, 1 … count − 1, spread over the threads, and returns when all have returned. One call at a
-    /// time uses the threads; a call made meanwhile from elsewhere runs on its caller alone.
-    package func forEach(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
-        guard count > 1, threads > 1 else {
-            for piece in 0..<count { body(piece) }
+    /// Ends the threads once they have finished what they are at. Computations go on, on their callers alone.
+    package func stop() {
+        stopping.store(true, ordering: .sequentiallyConsistent)
+        condition.withLock { condition.broadcast() }
+    }
+
+    /// Calls `body` with 0, 1 … count − 1, spread over the threads, and returns when all have returned. The calls run at
+    /// the same time on different threads, so what they write must not overlap.
+    ///
+    /// One caller at a time uses the threads; a call made meanwhile from elsewhere, or from within a body, runs on its
+    /// caller alone.
+    package func forEach(_ count: Int, _ body: (Int) -> Void) { forEach(count) { piece, _ in body(piece) } }
+
+    /// As `forEach`, with a body that is also given the index of a workspace that is its own during the call.
+    package func forEach(_ count: Int, _ body: (_ piece: Int, _ thread: Int) -> Void) {
+        guard count > 0 else { return }
+        let alone = count == 1 || threads == 1 || stopping.load(ordering: .relaxed)
+        guard !busy.exchange(true, ordering: .acquiring) else {
+            let thread = takeSpare()
+            for piece in 0..<count { body(piece, thread) }
+            spares.withLock { $0.append(thread) }
             return
         }
-        let own = Job(count: count, body: body)
-        let taken = condition.withLock { () -> Bool in
-            guard job == nil, !stopping else { return false }
-            job = own
-            generation += 1
-            condition.broadcast()
+        if alone {
+            for piece in 0..<count { body(piece, 0) }
+        } else {
+            // The closure does not escape: `share` returns when no thread is inside any more.
+            withoutActuallyEscaping(body) { body in
+                withUnsafePointer(to: body) { share(count, $0) }
+            }
+        }
+        busy.store(false, ordering: .releasing)
+    }
+
+    /// The scratch memory of the thread of this index, for the body that was given it.
+    package func workspace(_ thread: Int) -> Workspace { workspaces[thread] }
+
+    /// Opens a computation, takes part in it and closes it.
+    private func share(_ count: Int, _ body: UnsafePointer<(Int, Int) -> Void>) {
+        self.body = body
+        self.count = count
+        next.pointee.value.store(0, ordering: .relaxed)
+        let closed = state.pointee.value.load(ordering: .relaxed)
+        state.pointee.value.store((closed &+ State.oneNumber) | State.open, ordering: .sequentiallyConsistent)
+        if sleepers.load(ordering: .sequentiallyConsistent) > 0 { condition.withLock { condition.broadcast() } }
+        runPieces(thread: 0)
+        _ = state.pointee.value.bitwiseAnd(~State.open, ordering: .sequentiallyConsistent)
+        waitForOthers()
+        self.body = nil
+    }
+
+    /// Runs pieces until none is left.
+    @inline(never)
+    private func runPieces(thread: Int) {
+        guard let body else { return }
+        while true {
+            let piece = Int(next.pointee.value.wrappingAdd(1, ordering: .relaxed).oldValue)
+            guard piece < count else { return }
+            body.pointee(piece, thread)
+        }
+    }
+
+    /// Waits until no thread is inside the closed computation: each has at most one piece in hand.
+    private func waitForOthers() {
+        func isEmpty() -> Bool {
+            state.pointee.value.load(ordering: .sequentiallyConsistent) & State.inside == 0
+        }
+        if spin(until: isEmpty) { return }
+        // The thread may have lost its processor to somebody else; ours is of more use to others meanwhile.
+        callerSleeps.store(true, ordering: .sequentiallyConsistent)
+        condition.withLock { while !isEmpty() { condition.wait() } }
+        callerSleeps.store(false, ordering: .relaxed)
+    }
+
+    /// Waits for a computation with another number than `seen` and enters it. False when the pool stops.
+    private func enter(after seen: inout UInt32) -> Bool {
+        while !stopping.load(ordering: .relaxed) {
+            let now = state.pointee.value.load(ordering: .acquiring)
+            guard now & State.open != 0, now & State.number != seen else {
+                waitForChange(from: seen)
+                continue
+            }
+            let entered = state.pointee.value.weakCompareExchange(
+                expected: now, desired: now + 1, ordering: .acquiringAndReleasing
+            ).exchanged
+            guard entered else { continue }
+            seen = now & State.number
             return true
         }
-        _ = own.run()
-        guard taken else { return }
-        // A thread that wakes late may still hold the job, but finds no piece left and never calls `body`.
+        return false
+    }
+
+    private func leave() {
+        let left = state.pointee.value.wrappingSubtract(1, ordering: .sequentiallyConsistent).newValue
+        guard left & State.inside == 0, callerSleeps.load(ordering: .sequentiallyConsistent) else { return }
+        condition.withLock { condition.broadcast() }
+    }
+
+    /// Looks out for a computation that can be entered, and then sleeps until there may be one.
+    private func waitForChange(from seen: UInt32) {
+        func isWaiting() -> Bool {
+            let now = state.pointee.value.load(ordering: .sequentiallyConsistent)
+            return now & State.open == 0 || now & State.number == seen
+        }
+        if spin(until: { !isWaiting() || stopping.load(ordering: .relaxed) }) { return }
+        // Announced before the last look, as `share` opens before it looks for sleepers: one sees the other.
         condition.withLock {
-            while own.finished.load(ordering: .acquiring) < count { condition.wait() }
-            job = nil
+            sleepers.wrappingAdd(1, ordering: .sequentiallyConsistent)
+            while isWaiting(), !stopping.load(ordering: .sequentiallyConsistent) { condition.wait() }
+            sleepers.wrappingSubtract(1, ordering: .sequentiallyConsistent)
         }
     }
 
-    private func waitForJob(after seen: inout Int) -> Job? {
-        condition.withLock {
-            while !stopping, job == nil || generation == seen { condition.wait() }
-            seen = generation
-            return stopping ? nil : job
-        }
+    /// Looks for `spinNanoseconds` at most. True once the condition holds.
+    @inline(__always)
+    private func spin(until isMet: () -> Bool) -> Bool {
+        if isMet() { return true }
+        guard spinNanoseconds > 0 else { return false }
+        let start = monotonicNanoseconds()
+        repeat {
+            for _ in 0..<Self.looksPerClock {
+                if isMet() { return true }
+                svc_pause()
+            }
+        } while monotonicNanoseconds() &- start < spinNanoseconds
+        return isMet()
     }
 
-    private func announceEnd() { condition.withLock { condition.broadcast() } }
+    /// A workspace for a caller that computes alone. Waits if sixteen others do so at this moment.
+    private func takeSpare() -> Int {
+        while true {
+            if let index = spares.withLock({ $0.popLast() }) { return index }
+            sched_yield()
+        }
+    }
+}
+
+/// Nanoseconds of a clock that only goes forward.
+private func monotonicNanoseconds() -> UInt64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) &* 1_000_000_000 &+ UInt64(time.tv_nsec)
+}
+
+/// An atomic number with two cache lines to itself: processors fetch lines in pairs.
+private struct PaddedCounter: ~Copyable {
+    let value = Atomic<UInt32>(0)
+    private let padding: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0, 0)
+    private let more: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0)
 }

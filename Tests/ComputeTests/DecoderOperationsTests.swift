@@ -61,7 +61,9 @@ import Testing
                 for head in 0..<heads {
                     let start = (row * heads + head) * headDim
                     for i in 0..<(dimensions / 2) {
-                        let angle = Double(position) * pow(10_000, -2 * Double(i) / Double(dimensions))
+                        // The angle is a float, as in the implementations that models are trained with.
+                        let frequency = Float(pow(10_000, -2 * Double(i) / Double(dimensions)))
+                        let angle = Double(Float(position) * frequency)
                         let first = start + (pairing == .interleaved ? 2 * i : i)
                         let second = pairing == .interleaved ? first + 1 : first + dimensions / 2
                         let (a, b) = (Double(x[first]), Double(x[second]))

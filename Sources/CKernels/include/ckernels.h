@@ -2,8 +2,9 @@
 //
 // Every function is pure and single-threaded, and each has a portable twin. Integer products accumulate exactly
 // in 32 bits, and the float operations use the same lanes, the same order of additions and no fused
-// multiply-add in every table, so that all tables give the same bits; the one exception is `f32_gemm`, which
-// fuses where the processor can (its error bound is stated in docs/architecture.md).
+// multiply-add in every table, so that all tables give the same bits. The exceptions fuse where the processor can:
+// `f32_gemm`, `cached_attention` and `quantized_dot`, the last with the same bits in all tables that fuse
+// (their error bound is stated in docs/architecture.md).
 //
 // Matrices are row-major; `ld…` is the distance between rows in elements. "Packed" layouts are made by the
 // `svc_pack_…` functions below and are the same for every table.
@@ -24,6 +25,13 @@ typedef enum svc_isa {
     svc_isa_avx2 = 1,
     svc_isa_avx512vnni = 2,
 } svc_isa;
+
+// Tells the processor that this is a loop that waits for another thread.
+static inline void svc_pause(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
 
 // What happens to a product before it is stored.
 typedef enum svc_activation {
@@ -48,7 +56,7 @@ typedef enum svc_gate {
     svc_gate_gelu_tanh = 1,  // 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³)))
 } svc_gate;
 
-// How a weight matrix is stored: GGUF's block types, whose layouts quantized_kernels.inc spells out.
+// How a weight matrix is stored: GGUF's block types, whose layouts quantized_expand.inc and quantized_expand_k.inc spell out.
 typedef enum svc_weight_type {
     svc_weight_f32 = 0,
     svc_weight_f16 = 1,
@@ -66,6 +74,22 @@ typedef enum svc_weight_type {
     svc_weight_bf16 = 30,
 } svc_weight_type;
 
+// Rows of weights that quantized_dot expands at a time: as many as leave the second-level cache room for activations.
+static inline size_t svc_quantized_panel(size_t columns) {
+    const size_t rows = columns ? 65536 / columns / 4 * 4 : 32;
+    return rows > 48 ? 48 : rows < 4 ? 4 : rows;
+}
+
+// Positions that a page of a key/value cache holds; a multiple of 16.
+#define SVC_PAGE 32
+
+// One query of cached_attention: a row's head.
+typedef struct svc_query {
+    const float *query;  // [head_dim]
+    float *out;          // [head_dim]
+    size_t first, end;   // the positions it sees: first … end − 1, at least one
+} svc_query;
+
 typedef struct svc_kernels {
     const char *name;
 
@@ -82,11 +106,13 @@ typedef struct svc_kernels {
     void (*f32_gemm)(const float *a, size_t lda, const float *packed, size_t rows, size_t columns, size_t depth,
                      const float *bias, float *out, size_t ldout);
 
-    // out[t][r] = Σ_k x[t][k] · w[r][k] for `count` vectors of activations, the weights expanded in registers and the
-    // activations not rounded. weights: [rows][columns] in blocks of `type`; columns a multiple of the block (16 for the
-    // float types, 32, or 256 for the K types). An output does not depend on the other vectors.
+    // out[t][r] = Σ_k x[t][k] · w[r][k] for `count` vectors of activations, which are not rounded. Sixteen sums, of
+    // k ≡ l mod 16 in ascending order, are added by a tree; each product is fused with its sum where the processor can.
+    // weights: [rows][columns] in blocks of `type`; columns a multiple of the block (16 for the float types, 32, or 256 for
+    // the K types). An output does not depend on the other vectors or rows. panel: room for
+    // svc_quantized_panel(columns) · columns floats, in which many vectors are faster; NULL if there is none.
     void (*quantized_dot)(svc_weight_type type, const uint8_t *weights, size_t rows, size_t columns, const float *x,
-                          size_t ldx, size_t count, float *out, size_t ldout);
+                          size_t ldx, size_t count, float *out, size_t ldout, float *panel);
 
     // One row of `columns` weights as floats.
     void (*expand_row)(svc_weight_type type, const uint8_t *row, size_t columns, float *out);
@@ -136,6 +162,13 @@ typedef struct svc_kernels {
     void (*attention)(const float *queries, size_t ldq, const float *keys_transposed, const float *values, size_t ldv,
                       size_t rows, size_t length, size_t heads, size_t head_dim, float scale, float *scores,
                       float *out, size_t ldout);
+
+    // Scaled dot-product attention of queries that share one key/value head of a paged cache (cache_attention.inc has
+    // the layout of a page): out = Σ_t softmax_t(scale · query · key_t) value_t over the positions it sees. pages: by
+    // position / SVC_PAGE, those that no query sees may be NULL; offset: floats from a page's start to the head;
+    // head_dim: a multiple of 16; scores: room for 8 · (end of the last − first of the first, in whole pages) floats.
+    void (*cached_attention)(const svc_query *queries, size_t count, const float *const *pages, size_t offset,
+                             size_t head_dim, float scale, float *scores);
 } svc_kernels;
 
 // The most capable instruction set that both the processor and the operating system support.

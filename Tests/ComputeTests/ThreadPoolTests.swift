@@ -1,0 +1,103 @@
+import Compute
+import Foundation
+import Synchronization
+import Testing
+
+/// The pool under the load of a decoder: very many short computations, from several callers, to the moment it stops.
+@Suite struct ThreadPoolTests {
+    /// A number per piece, written by whichever thread runs it.
+    final class Marks: @unchecked Sendable {
+        let values: UnsafeMutablePointer<Int>
+        let count: Int
+
+        init(_ count: Int) {
+            self.count = count
+            values = .allocate(capacity: count)
+            values.initialize(repeating: 0, count: count)
+        }
+
+        deinit { values.deallocate() }
+    }
+
+    @Test(arguments: [2, 3, 4], [Duration.microseconds(60), .zero])
+    func noneOfManyShortComputationsIsLostOrDoubled(threads: Int, spin: Duration) {
+        let pool = ThreadPool(threads: threads, spin: spin)
+        defer { pool.stop() }
+        let marks = Marks(16)
+        let rounds = spin == .zero ? 5_000 : 40_000
+        for round in 0..<rounds {
+            let count = 1 + round % 16
+            // Not atomic on purpose: what pieces write must be seen by the caller when the call returns.
+            pool.forEach(count) { piece in marks.values[piece] += 1 }
+            guard round % 1000 == 999 else { continue }
+            // Piece p is part of the computations of more than p pieces: 16 − p of every sixteen.
+            let (whole, rest) = (round + 1).quotientAndRemainder(dividingBy: 16)
+            for piece in 0..<16 { #expect(marks.values[piece] == whole * (16 - piece) + max(0, rest - piece)) }
+        }
+    }
+
+    @Test func aPieceHasAWorkspaceOfItsOwn() {
+        let pool = ThreadPool(threads: 4)
+        defer { pool.stop() }
+        let inUse = Mutex(Set<Int>())
+        let threads = (0..<3).map { _ in
+            let done = DispatchSemaphore(value: 0)
+            WorkerThread.start(name: "caller") {
+                for _ in 0..<300 {
+                    pool.forEach(8) { _, thread in
+                        let isFree = inUse.withLock { $0.insert(thread).inserted }
+                        #expect(isFree)
+                        pool.workspace(thread).scoped {
+                            let room = pool.workspace(thread).take(Int.self, count: 64)
+                            room.update(repeating: thread, count: 64)
+                            #expect((0..<64).allSatisfy { room[$0] == thread })
+                        }
+                        _ = inUse.withLock { $0.remove(thread) }
+                    }
+                }
+                done.signal()
+            }
+            return done
+        }
+        for done in threads { done.wait() }
+    }
+
+    @Test func aBodyMayCallThePoolItself() {
+        let pool = ThreadPool(threads: 2)
+        defer { pool.stop() }
+        let total = Counter()
+        pool.forEach(10) { _ in
+            pool.forEach(10) { _ in total.value.add(1, ordering: .relaxed) }
+        }
+        #expect(total.value.load(ordering: .relaxed) == 100)
+    }
+
+    @Test func stoppingInTheMiddleLosesNothing() {
+        for _ in 0..<50 {
+            let pool = ThreadPool(threads: 3)
+            let total = Counter()
+            let done = DispatchSemaphore(value: 0)
+            WorkerThread.start(name: "caller") {
+                for _ in 0..<200 { pool.forEach(7) { _ in total.value.add(1, ordering: .relaxed) } }
+                done.signal()
+            }
+            Thread.sleep(forTimeInterval: 0.000_2)
+            pool.stop()
+            done.wait()
+            #expect(total.value.load(ordering: .relaxed) == 1400)
+        }
+    }
+
+    /// A pool that was stopped lets go of its threads, and they of it.
+    @Test func aStoppedPoolIsReleased() {
+        weak var released: ThreadPool?
+        do {
+            let pool = ThreadPool(threads: 3)
+            released = pool
+            pool.forEach(10) { _ in }
+            pool.stop()
+        }
+        for _ in 0..<500 where released != nil { Thread.sleep(forTimeInterval: 0.01) }
+        #expect(released == nil)
+    }
+}
