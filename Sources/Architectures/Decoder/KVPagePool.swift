@@ -1,0 +1,66 @@
+internal import Compute
+internal import Synchronization
+
+/// A page of keys and values: a fixed run of positions for all layers of one group. Written by the sequence that took
+/// it until it is full, and never changed afterwards, so that sequences may share it. Goes back to its pool when
+/// nobody holds it any more.
+///
+/// `@unchecked Sendable`: one sequence writes while it is the only holder; it is read afterwards.
+package final class KVPage: @unchecked Sendable {
+    let pointer: UnsafeMutablePointer<Float>
+    private let buffer: AlignedBuffer<Float>
+    private let group: Int
+    private let pool: KVPagePool
+
+    fileprivate init(_ buffer: AlignedBuffer<Float>, group: Int, pool: KVPagePool) {
+        self.buffer = buffer
+        self.group = group
+        self.pool = pool
+        pointer = buffer.pointer
+    }
+
+    deinit { pool.giveBack(buffer, group: group) }
+}
+
+/// The memory of all key/value caches of one model, with a bound.
+package final class KVPagePool: Sendable {
+    private struct State {
+        var free: [[AlignedBuffer<Float>]]
+        var usedBytes = 0
+    }
+
+    /// How keys and values lie in a page.
+    package let layout: KVCacheLayout
+    /// Bytes that pages may take together.
+    package let limitBytes: Int
+    private let state: Mutex<State>
+
+    /// A pool without pages.
+    package init(layout: KVCacheLayout, limitBytes: Int) {
+        self.layout = layout
+        self.limitBytes = limitBytes
+        state = Mutex(State(free: layout.groups.map { _ in [] }))
+    }
+
+    /// Bytes of the pages that somebody holds.
+    package var usedBytes: Int { state.withLock { $0.usedBytes } }
+
+    /// A page for a group, or nil if the bound would be passed.
+    func take(group: Int) -> KVPage? {
+        let bytes = layout.groups[group].pageBytes
+        let buffer = state.withLock { state -> AlignedBuffer<Float>? in
+            guard state.usedBytes + bytes <= limitBytes else { return nil }
+            state.usedBytes += bytes
+            return state.free[group].popLast() ?? AlignedBuffer(count: layout.groups[group].pageFloats)
+        }
+        return buffer.map { KVPage($0, group: group, pool: self) }
+    }
+
+    fileprivate func giveBack(_ buffer: AlignedBuffer<Float>, group: Int) {
+        state.withLock { state in
+            state.usedBytes -= layout.groups[group].pageBytes
+            // A few pages are kept for the next sequence; the rest goes back to the system.
+            if state.free[group].count < 64 { state.free[group].append(buffer) }
+        }
+    }
+}

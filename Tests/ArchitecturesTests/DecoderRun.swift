@@ -1,0 +1,62 @@
+import Architectures
+import Checkpoints
+import Compute
+
+/// Runs a decoder on ids, in chunks of a given size, and keeps the logits of every position.
+final class DecoderRun {
+    let model: any CausalLanguageModel
+    let backend: ComputeBackend
+    let pool: ThreadPool
+    let pages: KVPagePool
+
+    convenience init(_ path: String, backend: ComputeBackend = ComputeBackend(), threads: Int = 2) throws {
+        try self.init(CausalModelFamily.model(GGUFCheckpoint(path: path)), backend: backend, threads: threads)
+    }
+
+    init(_ model: any CausalLanguageModel, backend: ComputeBackend = ComputeBackend(), threads: Int = 2) {
+        self.model = model
+        self.backend = backend
+        pool = ThreadPool(threads: threads)
+        pages = KVPagePool(layout: model.cacheLayout, limitBytes: 1 << 30)
+    }
+
+    deinit { pool.stop() }
+
+    func cache() -> KVCache { KVCache(pool: pages, contextTokens: model.configuration.contextTokens) }
+
+    /// `[position][vocabulary]`
+    func logits(_ ids: [Int32], chunk: Int) -> [[Float]] {
+        logits([ids], chunks: [chunk])[0]
+    }
+
+    /// Several sequences at once, each with chunks of its own size: `[sequence][position][vocabulary]`.
+    func logits(_ sequences: [[Int32]], chunks: [Int]) -> [[[Float]]] {
+        let caches = sequences.map { _ in cache() }
+        var result: [[[Float]]] = sequences.map { _ in [] }
+        let workspace = Workspace()
+        let resources = DecoderResources(backend: backend, pool: pool, workspace: workspace)
+        while true {
+            var segments: [DecoderSegment] = []
+            var indices: [Int] = []
+            for (index, ids) in sequences.enumerated() where caches[index].length < ids.count {
+                let part = ids[caches[index].length...].prefix(chunks[index])
+                guard caches[index].reserve(part.count) else { preconditionFailure("the pool is large enough") }
+                segments.append(DecoderSegment(cache: caches[index], tokens: part, logits: .all))
+                indices.append(index)
+            }
+            if segments.isEmpty { return result }
+            workspace.scoped {
+                let logits = model.forward(DecoderStep(segments, resources))
+                var row = 0
+                for (index, segment) in zip(indices, segments) {
+                    for _ in segment.tokens {
+                        result[index].append(
+                            Array(UnsafeBufferPointer(start: logits.row(row), count: logits.columns)))
+                        row += 1
+                    }
+                }
+            }
+            for segment in segments { segment.cache.advance(by: segment.tokens.count) }
+        }
+    }
+}
