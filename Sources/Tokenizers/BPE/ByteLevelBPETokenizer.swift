@@ -22,6 +22,7 @@ package final class ByteLevelBPETokenizer: TextTokenizer {
     private let wholeWords: ByteStringTable?
     private let specialTokens: SpecialTokenMatcher
     private let userDefinedTokens: SpecialTokenMatcher
+    private let controlTokens: SpecialTokenMatcher
 
     /// Builds the tables.
     ///
@@ -44,6 +45,7 @@ package final class ByteLevelBPETokenizer: TextTokenizer {
         endOfGeneration = marks.endOfGeneration(vocabulary)
         specialTokens = try SpecialTokenMatcher(vocabulary, [.control, .userDefined])
         userDefinedTokens = try SpecialTokenMatcher(vocabulary, [.userDefined])
+        controlTokens = try SpecialTokenMatcher(vocabulary, [.control])
 
         let spellings = ByteStringTable(vocabulary.tokens) { _ in true }
         byteIDs = (0..<256).map { byte in
@@ -83,6 +85,8 @@ package final class ByteLevelBPETokenizer: TextTokenizer {
     package func isControl(_ id: Int32) -> Bool {
         vocabulary.isKind(.control, id) || vocabulary.isKind(.unknown, id)
     }
+
+    package func controlTokenOffsets(in text: String) -> [Int] { controlTokens.tokenOffsets(in: text) }
 
     package func specialID(named name: String) -> Int32? { specialTokens.id(named: name) }
 

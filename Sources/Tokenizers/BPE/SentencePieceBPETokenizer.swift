@@ -27,6 +27,7 @@ package final class SentencePieceBPETokenizer: TextTokenizer {
     private let texts: ByteStrings
     private let specialTokens: SpecialTokenMatcher
     private let userDefinedTokens: SpecialTokenMatcher
+    private let controlTokens: SpecialTokenMatcher
 
     /// Builds the tables.
     ///
@@ -47,6 +48,7 @@ package final class SentencePieceBPETokenizer: TextTokenizer {
         endOfGeneration = marks.endOfGeneration(vocabulary)
         specialTokens = try SpecialTokenMatcher(vocabulary, [.control, .userDefined])
         userDefinedTokens = try SpecialTokenMatcher(vocabulary, [.userDefined])
+        controlTokens = try SpecialTokenMatcher(vocabulary, [.control])
 
         pieces = ByteStringTable(vocabulary.tokens) { Self.isPiece(vocabulary.kinds[$0]) }
         ranks = scores.map(Self.rank)
@@ -96,6 +98,8 @@ package final class SentencePieceBPETokenizer: TextTokenizer {
     }
 
     package func isControl(_ id: Int32) -> Bool { vocabulary.isKind(.control, id) }
+
+    package func controlTokenOffsets(in text: String) -> [Int] { controlTokens.tokenOffsets(in: text) }
 
     package func specialID(named name: String) -> Int32? { specialTokens.id(named: name) }
 

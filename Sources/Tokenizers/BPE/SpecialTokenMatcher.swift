@@ -3,6 +3,8 @@ struct SpecialTokenMatcher: Sendable {
     private let trie: PieceTrie?
     /// For each byte, whether a token begins with it.
     private let beginnings: [Bool]
+    /// The bytes of each token that is found.
+    private let lengths: [Int32: Int]
 
     /// A part of a text.
     enum Part: Equatable {
@@ -24,6 +26,7 @@ struct SpecialTokenMatcher: Sendable {
             ids[Array(vocabulary.tokens[id])] = id
         }
         self.beginnings = beginnings
+        lengths = Dictionary(uniqueKeysWithValues: ids.map { (Int32($0.value), $0.key.count) })
         do {
             trie = ids.isEmpty ? nil : try PieceTrieBuilder.build(ids.lazy.map { (id: $0.value, bytes: $0.key) })
         } catch {
@@ -66,6 +69,25 @@ struct SpecialTokenMatcher: Sendable {
             }
         }
         if fragmentStart < text.count { body(.text(fragmentStart..<text.count)) }
+    }
+
+    /// Where tokens begin in `text`, as offsets of UTF-8.
+    func tokenOffsets(in text: String) -> [Int] {
+        var text = text
+        return text.withUTF8 { utf8 in
+            let bytes = UnsafeRawBufferPointer(utf8)
+            var offsets: [Int] = []
+            var end = 0
+            forEachPart(bytes) { part in
+                switch part {
+                case .text(let range): end = range.upperBound
+                case .token(let id):
+                    offsets.append(end)
+                    end += lengths[id] ?? 0
+                }
+            }
+            return offsets
+        }
     }
 
     /// Whether `token` is well-formed UTF-8.

@@ -25,6 +25,9 @@ package protocol TextTokenizer: Sendable {
     /// Whether `id` is a mark that is never shown.
     func isControl(_ id: Int32) -> Bool
 
+    /// Where control tokens are spelled out in a text: the offsets of their first bytes in UTF-8.
+    func controlTokenOffsets(in text: String) -> [Int]
+
     /// The id of the control or user-defined token that is spelled `name`, if there is one.
     func specialID(named name: String) -> Int32?
 }
