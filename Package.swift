@@ -72,16 +72,16 @@ let package = Package(
         library(
             "HTTPService",
             [
-                "Compute", "Engine", "Generation", "LanguageID", "ModelHub", hummingbird, lifecycle, logging, metrics,
-                nioCore, nioHTTP1, unixSignals,
+                "Compute", "Engine", "Generation", "LanguageID", "ModelHub", "Tokenizers", hummingbird, lifecycle,
+                logging, metrics, nioCore, nioHTTP1, unixSignals,
             ],
             resources: [.embedInCode("Resources/openapi.json")]),
         library("SelfTest", ["CCurl"]),
         .executableTarget(
             name: "svc",
             dependencies: [
-                "Checkpoints", "Compute", "Generation", "LanguageID", "Engine", "HTTPService", "ModelHub", "SelfTest",
-                argumentParser, configuration, logging, systemPackage,
+                "Checkpoints", "Compute", "Tokenizers", "Generation", "LanguageID", "Engine", "HTTPService", "ModelHub",
+                "SelfTest", argumentParser, configuration, logging, systemPackage,
             ], swiftSettings: strict),
 
         .target(
@@ -94,8 +94,8 @@ let package = Package(
         tests("Generation", ["Architectures", "Compute", "Checkpoints", "Tokenizers"]),
         tests("LanguageID", ["Checkpoints"]),
         tests("ModelHub", []),
-        tests("Engine", ["ModelHub"]),
-        tests("HTTPService", ["SelfTest"]),
+        tests("Engine", ["Generation", "ModelHub", "Tokenizers"]),
+        tests("HTTPService", ["Engine", "Generation", "ModelHub", "SelfTest", "Tokenizers", logging]),
         .testTarget(name: "svcTests", dependencies: ["svc", "SelfTest", "TestSupport"], swiftSettings: strict),
     ]
 )

@@ -5,6 +5,7 @@ internal import Generation
 internal import Logging
 internal import LanguageID
 internal import ModelHub
+internal import Tokenizers
 
 extension Engine {
     /// Loads a model and returns its status when it is ready, when it has failed, or after `waitSeconds`.
@@ -128,9 +129,11 @@ extension Engine {
             stage = .loading
             guard advance(name, number: number, to: .loading) else { return }
             try await makeRoom(for: descriptor)
-            let (backend, pool) = (configuration.backend, pool)
+            let resources = ModelLoader.Resources(
+                backend: configuration.backend, workers: pool, compute: computePool,
+                memoryBudgetBytes: configuration.memoryBudgetBytes)
             let result = try await WorkerThread.run(name: "svc-load") {
-                try ModelLoader.load(descriptor, files: files, backend: backend, pool: pool)
+                try ModelLoader.load(descriptor, files: files, resources: resources)
             }
             do {
                 try await Canary.ask(result.model, of: name, pool: pool)
@@ -260,7 +263,7 @@ extension Engine {
             }
         case let CheckpointError.io(_, _, reason) where reason == String(cString: strerror(EACCES)):
             return failure(.permission, "Correct the permissions, \(again)")
-        case is CheckpointError:
+        case is CheckpointError, is GGUFMetadataError, is TokenVocabularyError:
             return failure(.integrity, "Run `svc pull \(model) --repair`, or replace the file, \(again)")
         default: return failure(.other, "Correct what the reason names, \(again)")
         }
@@ -277,6 +280,16 @@ enum Canary {
         case .languageIdentification(let identifier):
             let answer = try await pool.run { _ in identifier.detect("This is a sentence in English.") }
             guard answer.language != "und" else { throw failure("no language for an English sentence") }
+        case .generation(let model):
+            var request = GenerationRequest(prompt: try await pool.run { _ in try model.prompt(.text("OK.")) })
+            request.sampling = .greedy
+            request.maxTokens = 1
+            request.topLogprobs = 0
+            for try await event in try model.batcher.submit(request) {
+                guard case .piece(let piece) = event else { continue }
+                let isNumber = piece.logprobs.first?.logprob.isFinite == true
+                guard isNumber else { throw failure("logits that are not numbers") }
+            }
         }
     }
 

@@ -9,8 +9,10 @@ package import ModelHub
 package actor Engine {
     /// What it was told at its start.
     package nonisolated let configuration: EngineConfiguration
-    /// The threads that compute.
+    /// The threads that run whole batches of small models, and short tasks.
     package nonisolated let pool: WorkerPool
+    /// The threads that share the operations of large models.
+    nonisolated let computePool: ThreadPool
     nonisolated let hub: ModelHub
     nonisolated let logger: Logger
     /// When it was made.
@@ -45,6 +47,7 @@ package actor Engine {
             }
         }
         pool = WorkerPool(threads: configuration.threads)
+        computePool = ThreadPool(threads: configuration.threads)
     }
 
     /// Begins to load the models asked for; returns at once.
@@ -64,6 +67,7 @@ package actor Engine {
             entries[name]?.loaded?.close()
         }
         pool.stop()
+        computePool.stop()
     }
 
     // MARK: What there is

@@ -22,6 +22,10 @@ package enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
     case conflict(model: String, state: ModelState, wanted: String)
     /// No language identification model is known.
     case noLanguageIdentification
+    /// The model has no chat template: it continues text and knows no conversations.
+    case noChatTemplate(model: String)
+    /// The model's chat template cannot be read.
+    case unusableChatTemplate(model: String, reason: String)
 
     package var description: String {
         switch self {
@@ -46,6 +50,11 @@ package enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
                 + "\(megabytes(budget)) are in use; raise --memory-budget or unload a model"
         case .conflict(let model, let state, let wanted):
             "the model \(model) is \(state.rawValue) and cannot \(wanted) now"
+        case .noChatTemplate(let model):
+            "the model \(model) has no chat template: it continues text and knows no conversations; "
+                + "use POST /v1/completions"
+        case .unusableChatTemplate(let model, let reason):
+            "the chat template of the model \(model) cannot be read: \(reason); use POST /v1/completions"
         case .noLanguageIdentification:
             "no model for language identification is known; name the source language"
         }

@@ -11,25 +11,33 @@ package enum LoadedModel: Sendable {
     case translation(TranslationBatcher)
     /// Tells languages apart.
     case languageIdentification(LanguageIdentifier)
+    /// Continues text.
+    case generation(GenerationModel)
 
     /// Requests that it is busy with.
     var openRequests: Int {
         switch self {
         case .translation(let batcher): batcher.openRequests
         case .languageIdentification: 0
+        case .generation(let model): model.batcher.openRequests
         }
     }
 
-    /// Sentences that wait for a worker.
+    /// Sentences that wait for a worker, or answers that wait for a place.
     var waitingSentences: Int {
         switch self {
         case .translation(let batcher): batcher.waitingSentences
         case .languageIdentification: 0
+        case .generation(let model): model.batcher.waitingSequences
         }
     }
 
     func close() {
-        if case .translation(let batcher) = self { batcher.close() }
+        switch self {
+        case .translation(let batcher): batcher.close()
+        case .languageIdentification: break
+        case .generation(let model): model.batcher.close()
+        }
     }
 }
 
@@ -45,25 +53,44 @@ enum ModelLoader {
     ///
     /// - Throws: `CheckpointError` and the tokenizers' errors, naming the file and what is wrong in it.
     static func load(
-        _ descriptor: ModelDescriptor, files: [String: String], backend: ComputeBackend, pool: WorkerPool
+        _ descriptor: ModelDescriptor, files: [String: String], resources: Resources
     ) throws -> Result {
+        if CausalModelFamily(rawValue: descriptor.family) != nil {
+            return try GenerationModel.load(descriptor, path: path("model", files, of: descriptor.name), resources)
+        }
         switch descriptor.family {
-        case "bergamot": try loadBergamot(descriptor, files, backend, pool)
-        case "fasttext": try loadFastText(descriptor, files)
+        case "bergamot": return try loadBergamot(descriptor, files, resources.backend, resources.workers)
+        case "fasttext": return try loadFastText(descriptor, files)
         default:
+            let families = ["bergamot", "fasttext"] + CausalModelFamily.allCases.map(\.rawValue)
             throw ModelFailure(
                 stage: .loading, reason: "the family \(descriptor.family) is not one that this version runs",
-                action: "Families: bergamot, fasttext.")
+                action: "Families: \(families.joined(separator: ", ")).")
         }
     }
 
-    private static func region(_ role: String, _ files: [String: String], of name: String) throws -> ByteRegion {
+    /// What a model computes with.
+    struct Resources: Sendable {
+        var backend: ComputeBackend
+        /// The threads that run whole batches of small models.
+        var workers: WorkerPool
+        /// The threads that share the operations of large models.
+        var compute: ThreadPool
+        /// Bytes that all models may take together.
+        var memoryBudgetBytes: Int
+    }
+
+    private static func path(_ role: String, _ files: [String: String], of name: String) throws -> String {
         guard let path = files[role] else {
             throw ModelFailure(
                 stage: .loading, reason: "the catalogue names no file for the role \(role)",
                 action: "Correct the catalogue's entry for \(name).")
         }
-        return try ByteRegion(mapping: path)
+        return path
+    }
+
+    private static func region(_ role: String, _ files: [String: String], of name: String) throws -> ByteRegion {
+        try ByteRegion(mapping: path(role, files, of: name))
     }
 
     private static func loadBergamot(

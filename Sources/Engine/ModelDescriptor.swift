@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Foundation
 package import ModelHub
 
@@ -79,7 +80,7 @@ extension ModelDescriptor {
         text.hasPrefix("/") || text.hasPrefix("./") || text.hasPrefix("../") || text.hasPrefix("~/")
     }
 
-    /// A model at a path: a fastText file, or a directory with a Marian model beside its vocabulary.
+    /// A model at a path: a GGUF file, a fastText file, or a directory with a Marian model beside its vocabulary.
     ///
     /// - Throws: `EngineError.unusablePath` saying what is missing.
     package init(path text: String) throws {
@@ -91,6 +92,8 @@ extension ModelDescriptor {
         let url = URL(fileURLWithPath: path)
         if isDirectory.boolValue {
             self = try Self.bergamot(directory: url, text: text)
+        } else if url.pathExtension == "gguf" {
+            self = try Self.gguf(file: url, text: text)
         } else {
             self = try Self.fastText(file: url, text: text)
         }
@@ -120,12 +123,35 @@ extension ModelDescriptor {
         guard ["ftz", "bin"].contains(file.pathExtension) else {
             throw EngineError.unusablePath(
                 path: text,
-                reason: "a single file is read as a fastText model and ends in .ftz or .bin; "
-                    + "for a translation model name its directory")
+                reason:
+                    "a single file is a chat model, which ends in .gguf, or a fastText model, which ends in .ftz or "
+                    + ".bin; for a translation model name its directory")
         }
         return ModelDescriptor(
             path: file, task: .languageIdentification, family: "fasttext", format: "fasttext",
             files: ["model": file.path])
+    }
+
+    /// A GGUF file, or one part of a split one. What it holds is told when it is loaded, but for the family.
+    private static func gguf(file: URL, text: String) throws -> ModelDescriptor {
+        let checkpoint: GGUFCheckpoint
+        let family: String
+        do {
+            checkpoint = try GGUFCheckpoint(path: file.path)
+            family = try checkpoint.metadata.string("general.architecture")
+        } catch {
+            throw EngineError.unusablePath(path: text, reason: "\(error)")
+        }
+        var descriptor = ModelDescriptor(
+            path: file, task: .generation, family: family, format: "gguf",
+            files: Dictionary(
+                uniqueKeysWithValues: checkpoint.files.enumerated().map {
+                    ($0.offset == 0 ? "model" : "part-\($0.offset + 1)", $0.element)
+                }))
+        descriptor.parameters = checkpoint.tensors.values.reduce(0) { $0 + $1.count }
+        descriptor.memoryBytes = descriptor.sizeBytes + descriptor.sizeBytes / 4
+        if let licence = try? checkpoint.metadata.stringIfPresent("general.license") { descriptor.licence = licence }
+        return descriptor
     }
 
     /// Firefox's file names: model.enpt.….bin, vocab.enpt.spm or srcvocab… and trgvocab…, lex….bin.

@@ -10,10 +10,20 @@ package enum ServiceApplication {
     package static func router(
         _ engine: Engine, _ configuration: ServiceConfiguration, _ monitor: DisconnectMonitor
     ) -> Router<ServiceRequestContext> {
+        router(engine, engine, configuration, monitor)
+    }
+
+    /// The routes over an engine, and over whoever generates.
+    private static func router(
+        _ engine: Engine, _ generation: any GenerationService, _ configuration: ServiceConfiguration,
+        _ monitor: DisconnectMonitor
+    ) -> Router<ServiceRequestContext> {
         // The registry has to be there before the first metric is made.
         _ = PrometheusRegistry.shared
         let keys = APIKeys(configuration.apiKeys)
-        let routes = routes(engine, configuration, keys, monitor)
+        let work = RequestWork(monitor: monitor, timeoutSeconds: configuration.requestTimeoutSeconds)
+        let routes =
+            routes(engine, configuration, keys, work) + generationRoutes(generation, configuration, work)
         var table = RouteTable()
         for route in routes { table.add(route.method, route.path) }
 
@@ -45,9 +55,8 @@ package enum ServiceApplication {
     }
 
     private static func routes(
-        _ engine: Engine, _ configuration: ServiceConfiguration, _ keys: APIKeys, _ monitor: DisconnectMonitor
+        _ engine: Engine, _ configuration: ServiceConfiguration, _ keys: APIKeys, _ work: RequestWork
     ) -> [Route] {
-        let work = RequestWork(monitor: monitor, timeoutSeconds: configuration.requestTimeoutSeconds)
         let health = HealthController(engine: engine, version: configuration.version)
         let models = ModelsController(engine: engine, configuration: configuration)
         let translate = TranslateController(
@@ -65,6 +74,20 @@ package enum ServiceApplication {
         ]
     }
 
+    private static func generationRoutes(
+        _ service: any GenerationService, _ configuration: ServiceConfiguration, _ work: RequestWork
+    ) -> [Route] {
+        let responder = GenerationResponder(configuration: configuration, work: work)
+        let models = GenerationModelsController(service: service)
+        let chat = ChatController(service: service, configuration: configuration, responder: responder)
+        let completion = CompletionController(service: service, configuration: configuration, responder: responder)
+        return [
+            Route(.get, "/v1/models", models.list), Route(.get, "/v1/models/{name}", models.show),
+            Route(.post, "/v1/completions", completion.complete),
+            Route(.post, "/v1/chat/completions", chat.complete),
+        ]
+    }
+
     /// Serves until the process is told to stop; then running requests have `shutdownSeconds` to finish.
     ///
     /// - Parameter onListening: called with the port once connections are accepted.
@@ -72,17 +95,25 @@ package enum ServiceApplication {
         _ engine: Engine, _ configuration: ServiceConfiguration, logger: Logger,
         onListening: @escaping @Sendable (Int) async -> Void
     ) async throws {
+        try await run(
+            engine, engine, configuration, signals: [.sigterm, .sigint], logger: logger, onListening: onListening)
+    }
+
+    /// Serves with another service for what is generated, until one of the signals or until the task is cancelled.
+    static func run(
+        _ engine: Engine, _ generation: any GenerationService, _ configuration: ServiceConfiguration,
+        signals: [UnixSignal], logger: Logger, onListening: @escaping @Sendable (Int) async -> Void
+    ) async throws {
         let monitor = DisconnectMonitor()
         let application = Application(
-            router: router(engine, configuration, monitor),
+            router: router(engine, generation, configuration, monitor),
             server: .http1(configuration: .init(additionalChannelHandlers: [monitor.handler()])),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), serverName: "svc", backlog: 1024),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? configuration.port) },
             logger: logger)
         var group = ServiceGroupConfiguration(
-            services: [application, EngineService(engine: engine)], gracefulShutdownSignals: [.sigterm, .sigint],
-            logger: logger)
+            services: [application, EngineService(engine: engine)], gracefulShutdownSignals: signals, logger: logger)
         group.maximumGracefulShutdownDuration = .seconds(configuration.shutdownSeconds)
         try await ServiceGroup(configuration: group).run()
     }

@@ -35,8 +35,13 @@ struct RequestWork: Sendable {
                 task.cancel()
             }
         } catch is CancellationError where isOver.isRaised {
-            throw APIError(.gatewayTimeout, "no answer within \(rounded(timeoutSeconds, 1)) s", code: "timeout")
+            throw Self.timeout(timeoutSeconds)
         }
+    }
+
+    /// What a client is told whose answer took too long.
+    static func timeout(_ seconds: Double) -> APIError {
+        APIError(.gatewayTimeout, "no answer within \(rounded(seconds, 1)) s", code: "timeout")
     }
 
     private final class Flag: Sendable {

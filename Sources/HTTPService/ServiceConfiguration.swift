@@ -14,6 +14,8 @@ package struct ServiceConfiguration: Sendable {
     package var maximumTexts = 1_000
     /// How long an inference request may take before it is answered with 504.
     package var requestTimeoutSeconds = 300.0
+    /// How long a stream is silent before its client gets a comment, so that neither it nor a proxy gives up.
+    package var pingSeconds = 10.0
     /// How long running requests may take to finish after a stop signal.
     package var shutdownSeconds = 25.0
     /// The version, for /version and /health.

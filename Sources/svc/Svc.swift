@@ -8,7 +8,7 @@ let svcVersion = "0.1.0"
 @main
 struct Svc: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "svc", abstract: "Translation and language identification on your own CPUs.",
+        commandName: "svc", abstract: "Translation, chat and language identification on your own CPUs.",
         discussion: """
             Every command takes --json: one object on standard output, and nothing else there.
             Exit codes: 0 done, 1 failed, 2 bad usage, 3 model not found, 4 network, 5 permission, 6 integrity, \
@@ -16,8 +16,8 @@ struct Svc: AsyncParsableCommand {
             """,
         version: svcVersion,
         subcommands: [
-            Serve.self, Translate.self, Detect.self, List.self, Show.self, Pull.self, Remove.self, Health.self,
-            Bench.self, Version.self,
+            Serve.self, Run.self, Translate.self, Detect.self, List.self, Show.self, Pull.self, Remove.self, Ps.self,
+            Health.self, Bench.self, Version.self,
         ])
 
     /// Parses and runs, with this program's own exit codes for usage errors.

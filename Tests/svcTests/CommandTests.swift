@@ -155,7 +155,9 @@ import Testing
     @Test func helpAndVersion() async throws {
         let help = try await Programs.run(["--help"])
         #expect(help.code == 0)
-        for command in ["serve", "translate", "detect", "list", "show", "pull", "rm", "health", "bench", "version"] {
+        for command in [
+            "serve", "run", "translate", "detect", "list", "show", "pull", "rm", "ps", "health", "bench", "version",
+        ] {
             #expect(help.output.contains(command))
             #expect(try await Programs.run([command, "--help"]).code == 0)
         }

@@ -3,6 +3,7 @@ internal import Generation
 internal import Hummingbird
 internal import ModelHub
 internal import NIOCore
+internal import Tokenizers
 
 extension APIError {
     /// What a client is told of any error.
@@ -10,6 +11,8 @@ extension APIError {
         switch error {
         case let error as APIError: return error
         case let error as EngineError: return from(error)
+        case let error as GenerationError: return from(error)
+        case let error as ChatTemplateError: return from(error)
         case let error as QueueFullError:
             return APIError(.serviceUnavailable, "\(error)", code: "queue_full", retryAfterSeconds: 1)
         case let error as ModelHubError: return APIError(.internalServerError, "\(error)", code: "model_hub")
@@ -21,6 +24,35 @@ extension APIError {
             return APIError(error.status, (error as? HTTPError)?.body ?? error.status.reasonPhrase)
         default:
             return APIError(.internalServerError, "an unexpected error: \(error)", code: "internal")
+        }
+    }
+
+    /// The same, where `prompt` is the parameter that holds what is to be continued.
+    static func from(_ error: any Error, prompt: String) -> APIError {
+        var mapped = from(error)
+        switch error {
+        case is GenerationError, is ChatTemplateError: mapped.param = prompt
+        default: break
+        }
+        return mapped
+    }
+
+    private static func from(_ error: GenerationError) -> APIError {
+        let code =
+            switch error {
+            case .emptyPrompt: "empty_prompt"
+            case .idOutsideVocabulary: "invalid_value"
+            case .contextOverflow, .answerOverflow: "context_length_exceeded"
+            }
+        return APIError(.badRequest, "\(error)", code: code)
+    }
+
+    private static func from(_ error: ChatTemplateError) -> APIError {
+        switch error {
+        case .refused: APIError(.badRequest, "\(error)", code: "template_refused")
+        case .evaluation: APIError(.badRequest, "\(error)", code: "template_failed")
+        case .limit: APIError(.badRequest, "\(error)", code: "template_limit")
+        case .syntax: APIError(.serviceUnavailable, "\(error)", code: "model_failed", retryAfterSeconds: 30)
         }
     }
 
@@ -42,6 +74,10 @@ extension APIError {
         case .conflict: return APIError(.conflict, message, code: "conflict")
         case .noLanguageIdentification:
             return APIError(.unprocessableContent, message, code: "no_language_identification")
+        case .noChatTemplate:
+            return APIError(.badRequest, message, param: "messages", code: "no_chat_template")
+        case .unusableChatTemplate:
+            return APIError(.unprocessableContent, message, param: "messages", code: "unusable_chat_template")
         case .unusablePath: return APIError(.internalServerError, message)
         }
     }

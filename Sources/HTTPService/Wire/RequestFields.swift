@@ -38,7 +38,7 @@ struct RequestFields {
 
     /// The whole body. One that is too large is read to its end all the same, up to a bound: many clients only listen
     /// for an answer when they have sent everything.
-    private static func bytes(of request: Request, maximumBytes: Int) async throws -> ByteBuffer {
+    static func bytes(of request: Request, maximumBytes: Int) async throws -> ByteBuffer {
         var body = ByteBuffer()
         var count = 0
         for try await part in request.body {
@@ -56,7 +56,7 @@ struct RequestFields {
 
     private static let mostDiscardedBytes = 64 << 20
 
-    private static func text(_ body: ByteBuffer) throws -> String {
+    static func text(_ body: ByteBuffer) throws -> String {
         let bytes = body.readableBytesView
         if let text = String(validating: bytes, as: UTF8.self) { return text }
         throw APIError(

@@ -8,7 +8,7 @@ import ModelHub
 /// `svc bench`
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measure the engine without HTTP.", subcommands: [BenchTranslate.self])
+        abstract: "Measure the engine without HTTP.", subcommands: [BenchTranslate.self, BenchGenerate.self])
 }
 
 /// `svc bench translate`

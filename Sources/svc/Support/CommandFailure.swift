@@ -7,6 +7,7 @@ import Generation
 import HTTPService
 import ModelHub
 import SelfTest
+import Tokenizers
 
 /// How a command ended that did not end well: the exit code, and what people and programs are told.
 struct CommandFailure: Error {
@@ -42,7 +43,11 @@ struct CommandFailure: Error {
         case let failure as CommandFailure: self = failure
         case let error as EngineError: self = Self.engine(error)
         case let error as ModelHubError: self = Self.hub(error)
-        case let error as CheckpointError: self.init(.integrity, type: "integrity", "\(error)")
+        case CheckpointError.io(_, _, String(cString: strerror(EACCES))):
+            self.init(.permission, type: "permission", "\(error)")
+        case is CheckpointError, is GGUFMetadataError: self.init(.integrity, type: "integrity", "\(error)")
+        case let error as GenerationError: self = Self.generation(error)
+        case ChatTemplateError.refused: self.init(.failed, type: "invalid_input", "\(error)")
         case let error as ComputeConfigurationError: self.init(.usage, type: "usage", "\(error)")
         case let failure as ModelFailure: self = Self.model(failure, "\(failure)")
         case let error as ServiceClient.Failure: self.init(.network, type: "network", "\(error)")
@@ -65,9 +70,17 @@ struct CommandFailure: Error {
         case .unknownModel, .notInstalled: CommandFailure(.modelNotFound, type: "model_not_found", "\(error)")
         case .overBudget: CommandFailure(.memory, type: "memory_budget", "\(error)")
         case .unusablePath: CommandFailure(.modelNotFound, type: "unusable_path", "\(error)")
-        case .unsupportedLanguage, .unsupportedPair, .wrongTask: CommandFailure(.usage, type: "unsupported", "\(error)")
+        case .unsupportedLanguage, .unsupportedPair, .wrongTask, .noChatTemplate:
+            CommandFailure(.usage, type: "unsupported", "\(error)")
         case .failed(_, let failure): Self.model(failure, "\(error)")
         default: CommandFailure(.failed, type: "failed", "\(error)")
+        }
+    }
+
+    private static func generation(_ error: GenerationError) -> CommandFailure {
+        switch error {
+        case .emptyPrompt, .contextOverflow: CommandFailure(.failed, type: "invalid_input", "\(error)")
+        case .idOutsideVocabulary, .answerOverflow: CommandFailure(.usage, type: "usage", "\(error)")
         }
     }
 

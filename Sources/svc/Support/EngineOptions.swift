@@ -50,9 +50,17 @@ struct ComputeOptions: ParsableArguments {
     }
 
     /// An engine for one command: no log but warnings, models on demand.
-    func engine(_ settings: Settings, onDemandWaitSeconds: Double = 3600) throws -> Engine {
+    ///
+    /// - Parameters:
+    ///   - paths: models besides those of the catalogue.
+    ///   - downloads: whether a model that is not on this machine is pulled.
+    func engine(
+        _ settings: Settings, onDemandWaitSeconds: Double = 3600, paths: [String] = [], downloads: Bool = true
+    ) throws -> Engine {
         var configuration = try engineConfiguration(settings)
         configuration.onDemandWaitSeconds = onDemandWaitSeconds
+        configuration.models = paths
+        configuration.downloads = downloads
         configuration.logsProgress = false
         let level =
             settings.string(nil, "LOG_LEVEL", nil).flatMap { Logger.Level(rawValue: $0.lowercased()) } ?? .critical

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Synchronization
 
 /// Where a command's words go: answers to standard output, everything for people's eyes only to standard error, and
 /// with --json one object on standard output and nothing else there.
@@ -58,14 +59,25 @@ enum Output {
         exit(failure.code.rawValue)
     }
 
-    /// Writes to standard output at once.
+    /// Writes to standard output at once. A reader that has gone away wants no more: the program ends, quietly and well.
     static func write(_ text: String) {
-        FileHandle.standardOutput.write(Data(text.utf8))
+        switch writeAll(Array(text.utf8), to: STDOUT_FILENO) {
+        case 0: return
+        case EPIPE: _exit(0)
+        case let code:
+            note("svc: standard output cannot be written: \(String(cString: strerror(code)))")
+            _exit(CommandFailure.Code.failed.rawValue)
+        }
     }
 
     /// A line for people, on standard error.
     static func note(_ text: String) {
-        FileHandle.standardError.write(Data((text + "\n").utf8))
+        prompt(text + "\n")
+    }
+
+    /// Text for people that does not end a line. There is nobody to tell where standard error is closed.
+    static func prompt(_ text: String) {
+        _ = writeAll(Array(text.utf8), to: STDERR_FILENO)
     }
 
     /// Whether a person watches standard error.
@@ -99,18 +111,46 @@ struct ProgressBar: Sendable {
     }
 }
 
-/// Ctrl-C ends a command with code 130; `svc serve` handles signals itself.
+/// Writes all of it. Returns 0, or the error's number.
+private func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Int32 {
+    bytes.withUnsafeBytes { buffer in
+        var rest = buffer[...]
+        while !rest.isEmpty {
+            let written = write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+            if written > 0 {
+                rest = rest.dropFirst(written)
+            } else if errno == EAGAIN {
+                // Somebody else has made the terminal or pipe non-blocking for all who share it.
+                var wanted = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                poll(&wanted, 1, -1)
+            } else if errno != EINTR {
+                return errno
+            }
+        }
+        return 0
+    }
+}
+
+/// Ctrl-C ends a command with code 130, unless the command has something better to do with it; `svc serve` handles
+/// signals itself.
 enum Interruption {
     private nonisolated(unsafe) static var source: (any DispatchSourceSignal)?
+    private static let handler = Mutex<(@Sendable () -> Void)?>(nil)
 
     static func install() {
         signal(SIGPIPE, SIG_IGN)
         signal(SIGINT, SIG_IGN)
         let source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
-        source.setEventHandler { exit(CommandFailure.Code.interrupted.rawValue) }
+        source.setEventHandler { (handler.withLock { $0 } ?? end)() }
         source.resume()
         self.source = source
     }
+
+    /// Ends the program at once: the inference threads are not waited for.
+    static func end() { _exit(CommandFailure.Code.interrupted.rawValue) }
+
+    /// Has `body` called for each Ctrl-C, on a thread like any other, instead of ending the program.
+    static func handle(_ body: @escaping @Sendable () -> Void) { handler.withLock { $0 = body } }
 
     /// Leaves SIGINT to somebody else.
     static func remove() {
