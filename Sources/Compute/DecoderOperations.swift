@@ -52,7 +52,7 @@ package struct RoPE: Sendable, Equatable {
     package let dimensions: Int
     private let pairing: Pairing
     /// `[dimensions / 2]`: radians per position.
-    private let frequencies: [Float]
+    fileprivate let frequencies: [Float]
 
     /// A rotation of `dimensions` features.
     ///
@@ -74,22 +74,29 @@ package struct RoPE: Sendable, Equatable {
         /// The number of rows.
         package let rows: Int
         let rope: RoPE
-    }
 
-    /// The angles of rows at `positions`, in memory of the workspace. An angle is rounded to a float before its cosine
-    /// is taken, as in the implementations that the models were trained with.
-    package func angles(at positions: some Collection<Int>, _ workspace: Workspace) -> Angles {
-        let half = dimensions / 2
-        let cosines = workspace.take(Float.self, count: max(1, positions.count * half))
-        let sines = workspace.take(Float.self, count: max(1, positions.count * half))
-        for (row, position) in positions.enumerated() {
-            for i in 0..<half {
-                let angle = Double(Float(position) * frequencies[i])
-                cosines[row * half + i] = Float(cos(angle))
-                sines[row * half + i] = Float(sin(angle))
+        /// Room for the angles of `rows` rows in memory of the workspace, to be filled.
+        package init(_ rope: RoPE, rows: Int, _ workspace: Workspace) {
+            let count = max(1, rows * rope.dimensions / 2)
+            cosines = workspace.take(Float.self, count: count)
+            sines = workspace.take(Float.self, count: count)
+            self.rows = rows
+            self.rope = rope
+        }
+
+        /// Computes the angles of some rows. An angle is rounded to a float before its cosine is taken, as in the
+        /// implementations that the models were trained with.
+        package func fill(_ range: Range<Int>, positions: some Collection<Int>) {
+            precondition(positions.count == range.count && range.upperBound <= rows, "a position for each row")
+            let half = rope.dimensions / 2
+            for (row, position) in zip(range, positions) {
+                for i in 0..<half {
+                    let angle = Double(Float(position) * rope.frequencies[i])
+                    cosines[row * half + i] = Float(cos(angle))
+                    sines[row * half + i] = Float(sin(angle))
+                }
             }
         }
-        return Angles(cosines: cosines, sines: sines, rows: positions.count, rope: self)
     }
 
     /// Turns each head of each row of x `[rows, heads · headDim]` in place by the angle of the row's position.
@@ -98,7 +105,9 @@ package struct RoPE: Sendable, Equatable {
     ) {
         precondition(positions.count == x.rows, "a position for each row")
         workspace.scoped {
-            angles(at: positions, workspace).apply(to: x, rows: 0..<x.rows, heads: heads, on: backend)
+            let angles = Angles(self, rows: x.rows, workspace)
+            angles.fill(0..<x.rows, positions: positions)
+            angles.apply(to: x, rows: 0..<x.rows, heads: heads, on: backend)
         }
     }
 }

@@ -40,20 +40,72 @@ package struct DecoderStep {
     let segments: [DecoderSegment]
     /// The rows of each segment.
     let rows: [Range<Int>]
+    /// The position of each segment's first row in its sequence.
+    let starts: [Int]
     /// The position of each row in its sequence.
     let positions: [Int]
 
+    /// A step over all tokens of the segments.
     package init(_ segments: [DecoderSegment], _ resources: DecoderResources) {
+        self.init(segments, resources, counts: segments.map(\.tokens.count))
+    }
+
+    /// The last `counts` tokens of each segment.
+    private init(_ segments: [DecoderSegment], _ resources: DecoderResources, counts: [Int]) {
         self.resources = resources
         self.segments = segments
         var rows: [Range<Int>] = []
+        var starts: [Int] = []
         var positions: [Int] = []
-        for segment in segments {
-            rows.append(positions.count..<positions.count + segment.tokens.count)
-            positions += segment.cache.length..<segment.cache.length + segment.tokens.count
+        for (segment, count) in zip(segments, counts) {
+            rows.append(positions.count..<positions.count + count)
+            starts.append(segment.cache.length + segment.tokens.count - count)
+            positions +=
+                segment.cache.length + segment.tokens.count - count..<segment.cache.length + segment.tokens.count
         }
         self.rows = rows
+        self.starts = starts
         self.positions = positions
+    }
+
+    /// The rows whose logits are wanted: in the last layer nobody looks at the others.
+    struct Wanted {
+        /// A step over the same segments with these rows alone.
+        let step: DecoderStep
+        let angles: RoPE.Angles
+    }
+
+    /// The rows whose logits are wanted, or nil if that is all of them.
+    func wanted(_ rope: RoPE) -> Wanted? {
+        let counts = segments.map { segment in
+            switch segment.logits {
+            case .none: 0
+            case .last: min(1, segment.tokens.count)
+            case .all: segment.tokens.count
+            }
+        }
+        guard counts.reduce(0, +) < rowCount else { return nil }
+        let step = DecoderStep(segments, resources, counts: counts)
+        return Wanted(step: step, angles: step.angles(rope))
+    }
+
+    /// The angles of the rows' positions.
+    func angles(_ rope: RoPE) -> RoPE.Angles {
+        let angles = RoPE.Angles(rope, rows: rowCount, resources.workspace)
+        // A cosine takes as long as some fifty products.
+        forRows(columns: 50 * rope.dimensions) { range in
+            angles.fill(range, positions: positions[range])
+        }
+        return angles
+    }
+
+    /// The rows of x `[rowCount, features]` that `part`, a step over the same segments, has.
+    func select(_ x: MatrixView, for part: DecoderStep) -> MatrixView {
+        let out = part.matrix(columns: x.columns)
+        for (from, to) in zip(rows, part.rows) {
+            out.slice(to).copy(from: x.slice(from.upperBound - to.count..<from.upperBound))
+        }
+        return out
     }
 
     /// The number of rows.

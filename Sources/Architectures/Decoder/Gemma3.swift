@@ -21,14 +21,23 @@ package final class Gemma3: CausalLanguageModel {
         let feedForwardPostNorm: RMSNorm
 
         /// Changes x `[rows, hiddenSize]` in place.
-        func callAsFunction(_ x: MatrixView, layer: Int, angles: RoPE.Angles, _ step: DecoderStep) {
+        ///
+        /// - Parameter wanted: the rows to go on with, which is what x has then.
+        func callAsFunction(
+            _ x: inout MatrixView, layer: Int, angles: RoPE.Angles, _ step: DecoderStep,
+            wanted: DecoderStep.Wanted? = nil
+        ) {
+            let next = wanted?.step ?? step
+            let sum = wanted.map { step.select(x, for: $0.step) } ?? x
             step.resources.workspace.scoped {
-                let attended = attention(step.norm(x, attentionNorm), layer: layer, angles: angles, step)
-                step.add(step.norm(attended, attentionPostNorm), to: x)
+                let h = step.norm(x, attentionNorm)
+                let attended = attention(h, layer: layer, angles: angles, step, wanted: wanted)
+                next.add(next.norm(attended, attentionPostNorm), to: sum)
             }
             step.resources.workspace.scoped {
-                step.add(step.norm(feedForward(step.norm(x, feedForwardNorm), step), feedForwardPostNorm), to: x)
+                next.add(next.norm(feedForward(next.norm(sum, feedForwardNorm), next), feedForwardPostNorm), to: sum)
             }
+            x = sum
         }
     }
 
@@ -126,11 +135,13 @@ package final class Gemma3: CausalLanguageModel {
     }
 
     package func forward(_ step: DecoderStep) -> MatrixView {
-        let x = embedding.embed(step)
-        let global = globalRoPE.angles(at: step.positions, step.resources.workspace)
-        let local = localRoPE.angles(at: step.positions, step.resources.workspace)
+        var x = embedding.embed(step)
+        let (global, local) = (step.angles(globalRoPE), step.angles(localRoPE))
+        let wanted = step.wanted(isLocal.last == true ? localRoPE : globalRoPE)
         for (layer, block) in blocks.enumerated() {
-            block(x, layer: layer, angles: isLocal[layer] ? local : global, step)
+            block(
+                &x, layer: layer, angles: isLocal[layer] ? local : global, step,
+                wanted: layer == blocks.count - 1 ? wanted : nil)
         }
         return embedding.logits(x, step)
     }

@@ -47,17 +47,27 @@ struct GroupedQueryAttention: Sendable {
     var cacheLayer: KVCacheLayout.Layer { .init(kvHeads: kvHeads, headDim: headDim, window: window) }
 
     /// h `[rows, hiddenSize]` → `[rows, hiddenSize]`. Writes the rows' keys and values into their caches.
-    func callAsFunction(_ h: MatrixView, layer: Int, angles: RoPE.Angles, _ step: DecoderStep) -> MatrixView {
-        let q = step.matrix(columns: heads * headDim)
+    ///
+    /// - Parameter wanted: the rows that attend, if not all do; then only these have a result.
+    func callAsFunction(
+        _ h: MatrixView, layer: Int, angles: RoPE.Angles, _ step: DecoderStep, wanted: DecoderStep.Wanted? = nil
+    ) -> MatrixView {
+        let asking = wanted?.step ?? step
+        let q = asking.matrix(columns: heads * headDim)
         let k = step.matrix(columns: kvHeads * headDim)
         let v = step.matrix(columns: kvHeads * headDim)
         let resources = step.resources
-        QuantizedLinear.applyAll(
-            [(query.weights, q), (key.weights, k), (value.weights, v)], to: h, on: resources.backend, resources.pool)
-        query.addBias(to: q, step)
+        var products = [(key.weights, k), (value.weights, v)]
+        if let wanted {
+            query.weights.apply(step.select(h, for: wanted.step), into: q, on: resources.backend, resources.pool)
+        } else {
+            products.append((query.weights, q))
+        }
+        QuantizedLinear.applyAll(products, to: h, on: resources.backend, resources.pool)
+        query.addBias(to: q, asking)
         key.addBias(to: k, step)
         value.addBias(to: v, step)
-        turn(q, heads, queryNorm, angles, step)
+        turn(q, heads, queryNorm, wanted?.angles ?? angles, asking)
         turn(k, kvHeads, keyNorm, angles, step)
         step.forRows(columns: 2 * k.columns) { range in
             for (segment, rows) in zip(step.segments, step.rows) {
@@ -67,9 +77,9 @@ struct GroupedQueryAttention: Sendable {
                     k.slice(part), v.slice(part), layer: layer, after: part.lowerBound - rows.lowerBound)
             }
         }
-        let attended = step.matrix(columns: heads * headDim)
-        attend(q, layer: layer, into: attended, step)
-        return output(attended, step)
+        let attended = asking.matrix(columns: heads * headDim)
+        attend(q, layer: layer, into: attended, asking)
+        return output(attended, asking)
     }
 
     /// Normalises and rotates each head.
@@ -120,17 +130,17 @@ struct GroupedQueryAttention: Sendable {
         let resources = step.resources
         let group = heads / kvHeads
         let pieces = pieces(step)
-        let end = zip(step.segments, step.rows).map { $0.cache.length + $1.count }.max() ?? 0
+        let end = zip(step.starts, step.rows).map { $0 + $1.count }.max() ?? 0
         let scratchFloats = CachedAttention.scratchFloats(end: end)
         resources.pool.forEach(pieces.count) { index, thread in
             let piece = pieces[index]
             let cache = step.segments[piece.segment].cache
-            let rows = step.rows[piece.segment]
+            let (rows, start) = (step.rows[piece.segment], step.starts[piece.segment])
             let workspace = resources.pool.workspace(thread)
             workspace.scoped {
                 cache.attention(layer: layer, kvHead: piece.heads.lowerBound / group, scale: scale)
                     .attend(
-                        q.slice(rows), rows: piece.rows, heads: piece.heads, position: cache.length,
+                        q.slice(rows), rows: piece.rows, heads: piece.heads, position: start,
                         into: out.slice(rows), scratch: workspace.take(Float.self, count: scratchFloats),
                         on: resources.backend)
             }

@@ -11,13 +11,21 @@ struct PreNormBlock: Sendable {
     let feedForward: GatedFeedForward
 
     /// Changes x `[rows, hiddenSize]` in place.
-    func callAsFunction(_ x: MatrixView, layer: Int, angles: RoPE.Angles, _ step: DecoderStep) {
+    ///
+    /// - Parameter wanted: the rows to go on with, which is what x has then.
+    func callAsFunction(
+        _ x: inout MatrixView, layer: Int, angles: RoPE.Angles, _ step: DecoderStep, wanted: DecoderStep.Wanted? = nil
+    ) {
+        let next = wanted?.step ?? step
+        let sum = wanted.map { step.select(x, for: $0.step) } ?? x
         step.resources.workspace.scoped {
-            step.add(attention(step.norm(x, attentionNorm), layer: layer, angles: angles, step), to: x)
+            let h = step.norm(x, attentionNorm)
+            next.add(attention(h, layer: layer, angles: angles, step, wanted: wanted), to: sum)
         }
         step.resources.workspace.scoped {
-            step.add(feedForward(step.norm(x, feedForwardNorm), step), to: x)
+            next.add(feedForward(next.norm(sum, feedForwardNorm), next), to: sum)
         }
+        x = sum
     }
 }
 
@@ -30,9 +38,12 @@ struct PreNormDecoder: Sendable {
     var cacheLayout: KVCacheLayout { KVCacheLayout(layers: blocks.map(\.attention.cacheLayer)) }
 
     func forward(_ step: DecoderStep) -> MatrixView {
-        let x = embedding.embed(step)
-        let angles = rope.angles(at: step.positions, step.resources.workspace)
-        for (layer, block) in blocks.enumerated() { block(x, layer: layer, angles: angles, step) }
+        var x = embedding.embed(step)
+        let angles = step.angles(rope)
+        let wanted = step.wanted(rope)
+        for (layer, block) in blocks.enumerated() {
+            block(&x, layer: layer, angles: angles, step, wanted: layer == blocks.count - 1 ? wanted : nil)
+        }
         return embedding.logits(x, step)
     }
 }

@@ -50,33 +50,17 @@ struct TokenEmbedding: Sendable {
         return x
     }
 
-    /// The logits of the rows that the segments want.
+    /// The logits of x, which are the rows that the step's segments want; changes x.
     func logits(_ x: MatrixView, _ step: DecoderStep) -> MatrixView {
-        var wanted: [Int] = []
-        for (segment, rows) in zip(step.segments, step.rows) {
-            switch segment.logits {
-            case .none: break
-            case .last: wanted += rows.suffix(1)
-            case .all: wanted += rows
-            }
-        }
         let resources = step.resources
-        let logits = resources.workspace.matrix(rows: wanted.count, columns: vocabularySize)
-        guard !wanted.isEmpty else { return logits }
-        resources.workspace.scoped {
-            let last = resources.workspace.matrix(rows: wanted.count, columns: x.columns)
-            for (index, row) in wanted.enumerated() { last.slice(index..<index + 1).copy(from: x.slice(row..<row + 1)) }
-            norm.apply(last, into: last, on: resources.backend)
-            output.weights.apply(last, into: logits, on: resources.backend, resources.pool)
-            if let bias = output.bias {
-                for row in 0..<logits.rows {
-                    resources.backend.add(
-                        MatrixView(pointer: bias.pointer, rows: 1, columns: logits.columns),
-                        to: logits.slice(row..<row + 1))
-                }
-            }
-            if let logitCap { cap(logits, at: logitCap) }
+        let logits = resources.workspace.matrix(rows: x.rows, columns: vocabularySize)
+        norm.apply(x, into: x, on: resources.backend)
+        output.weights.apply(x, into: logits, on: resources.backend, resources.pool)
+        if let bias = output.bias {
+            let row = MatrixView(pointer: bias.pointer, rows: 1, columns: logits.columns)
+            for index in 0..<logits.rows { resources.backend.add(row, to: logits.slice(index..<index + 1)) }
         }
+        if let logitCap { cap(logits, at: logitCap) }
         return logits
     }
 

@@ -17,7 +17,7 @@ package final class ContinuousBatcher: Sendable {
         /// The most tokens of a step.
         package var stepTokens = 512
         /// How long a step may take that only reads prompts: what a new request waits for.
-        package var readingStepSeconds = 0.25
+        package var readingStepSeconds = 0.4
         /// How long a step may take while answers are being written: the pause that their readers see.
         package var writingStepSeconds = 0.1
         /// Events that a reader may be behind before its answer waits for it.

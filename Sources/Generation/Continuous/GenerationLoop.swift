@@ -86,8 +86,8 @@ final class GenerationLoop {
         let finished = resources.workspace.scoped { run(plan) }
         let seconds = (clock.now - began) / .seconds(1)
         let read = plan.reduce(0) { $0 + ($1.sequence.isDecoding ? 0 : $1.count) }
-        // The rate follows slowly: a step of a few tokens says little.
-        if read >= 32, seconds > 0 { readingRate = 0.7 * readingRate + 0.3 * Double(read) / seconds }
+        // A step of a few tokens says little of the rate.
+        if read >= CachePage.tokens, seconds > 0 { readingRate = (readingRate + Double(read) / seconds) / 2 }
         counters.steps += 1
         return ended + finished
     }
