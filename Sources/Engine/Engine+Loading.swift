@@ -188,7 +188,10 @@ extension Engine {
     ///
     /// - Throws: `EngineError.overBudget`.
     private func makeRoom(for descriptor: ModelDescriptor) async throws {
-        let budget = configuration.memoryBudgetBytes, needed = descriptor.memoryBytes
+        let budget = configuration.memoryBudgetBytes
+        let isGeneration = descriptor.task == .generation
+        // What a model needs besides its weights grows with its requests, up to this.
+        let needed = descriptor.memoryBytes + (isGeneration ? GenerationModel.cacheShare(ofBudget: budget) : 0)
         func used() -> Int { entries.values.reduce(0) { $0 + $1.memoryBytes } }
         guard needed <= budget else {
             throw EngineError.overBudget(

@@ -2,7 +2,7 @@ internal import Architectures
 internal import Checkpoints
 internal import Compute
 package import Generation
-package import Tokenizers
+internal import Tokenizers
 
 /// A chat or completion model in memory: the batcher that runs it, its tokenizer and its chat template.
 package struct GenerationModel: Sendable {
@@ -44,20 +44,23 @@ package struct GenerationModel: Sendable {
             },
             templateSource: source, templateVariables: try variables(checkpoint.metadata))
         return ModelLoader.Result(
-            model: .generation(result), memoryBytes: model.sizeBytes + min(limits.cacheBytes, model.sizeBytes))
+            model: .generation(result), memoryBytes: model.sizeBytes + limits.cacheBytes)
     }
 
-    /// Caches for a few whole contexts, within an eighth of the budget; a context that does not fit becomes shorter.
+    /// The share of the memory budget that the keys and values of one model may take: an eighth.
+    static func cacheShare(ofBudget bytes: Int) -> Int { max(64 << 20, bytes / 8) }
+
+    /// Keys and values for four whole contexts within the share; a context that takes more than half of it is cut.
     private static func limits(
         _ model: any CausalLanguageModel, _ resources: ModelLoader.Resources
     ) -> ContinuousBatcher.Limits {
         var limits = ContinuousBatcher.Limits()
-        let share = max(64 << 20, resources.memoryBudgetBytes / 8)
+        let share = cacheShare(ofBudget: resources.memoryBudgetBytes)
         var context = model.configuration.contextTokens
         func bytes() -> Int { model.cacheLayout.bytes(tokens: context, chunk: limits.stepTokens) }
-        while context > CachePage.tokens, bytes() > share { context = context / 2 }
+        while context > CachePage.tokens, bytes() > share / 2 { context /= 2 }
         limits.contextTokens = context
-        limits.cacheBytes = min(share, max(8 * bytes(), 64 << 20))
+        limits.cacheBytes = min(share, 4 * bytes())
         return limits
     }
 

@@ -1,4 +1,5 @@
 import Engine
+import Foundation
 import Generation
 import TestSupport
 import Testing
@@ -55,6 +56,31 @@ import Tokenizers
                 model: "gemma-3-270m", input: .text("Hi"), request: GenerationRequest(prompt: [])
             ).prompt
             #expect(begin.first == 2, "the begin token is put before a text")
+        }
+    }
+
+    @Test func aTemplateThatCannotBeReadLeavesCompletions() async throws {
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: DecoderFixture.tinyPath("qwen3-tools")))
+        let place = try #require(bytes.firstRange(of: Data("endfor".utf8)))
+        bytes.replaceSubrange(place, with: Data("endfro".utf8))
+        try await Fixtures.withTemporaryDirectory { directory in
+            let file = directory.appendingPathComponent("broken.gguf")
+            try bytes.write(to: file)
+            try await withEngine([file.path]) { engine in
+                var request = GenerationRequest(prompt: [])
+                request.maxTokens = 1
+                let answer = try await engine.generate(model: "broken.gguf", input: .text("Hello"), request: request)
+                for try await _ in answer {}
+                do {
+                    _ = try await engine.generate(
+                        model: "broken.gguf",
+                        input: .chat(ChatPrompt(messages: [ChatMessage(role: "user", content: .string("Hi"))])),
+                        request: request)
+                    Issue.record("a template with endfro was read")
+                } catch EngineError.unusableChatTemplate(let model, let reason) {
+                    #expect(model == "broken.gguf" && reason.contains("endfro"))
+                }
+            }
         }
     }
 }
