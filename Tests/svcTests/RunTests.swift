@@ -305,4 +305,15 @@ import Testing
         program.interrupt()
         #expect(try await program.end(seconds: 10) == 130)
     }
+
+    @Test func aSchemaMayComeThroughAPipe() async throws {
+        let outcome = try await Programs.run(
+            URL(fileURLWithPath: "/bin/bash"),
+            [
+                "-c", #""$0" run "$1" --json-schema <(printf '%s' "$2") Hello"#, Programs.svc.path,
+                Self.tiny("qwen3-tools"), #"{"enum":["yes","no"]}"#,
+            ])
+        #expect(outcome.code == 0, "\(outcome.error)")
+        #expect([#""yes""#, #""no""#].contains(outcome.output))
+    }
 }

@@ -44,7 +44,7 @@ final class GenerationLoop {
     }
 
     /// Answers that wait for a place.
-    var waitingCount: Int { waiting.reduce(preempted.count) { $0 + $1.unstarted.count } }
+    var waitingCount: Int { waiting.reduce(preempted.count) { $0 + $1.unstarted } }
 
     /// Whether a step would do anything now.
     var hasWork: Bool {
@@ -52,16 +52,14 @@ final class GenerationLoop {
     }
 
     /// Lets requests in.
-    func enqueue(_ requests: [ActiveRequest]) {
-        for request in requests {
-            request.unstarted = (0..<request.request.choices).reversed().map { choice in
-                GenerationSequence(
-                    request, choice: choice, cache: KVCache(pool: pages, contextTokens: contextTokens),
-                    tokenizer: tokenizer, trie: request.request.grammar == nil ? nil : trie,
-                    contextTokens: contextTokens)
-            }
-            waiting.append(request)
-        }
+    func enqueue(_ requests: [ActiveRequest]) { waiting += requests }
+
+    /// The next answer of a request. Made when it has a place: what waits costs next to nothing.
+    private func nextAnswer(_ request: ActiveRequest) -> GenerationSequence {
+        defer { request.begun += 1 }
+        return GenerationSequence(
+            request, choice: request.begun, cache: KVCache(pool: pages, contextTokens: contextTokens),
+            tokenizer: tokenizer, trie: request.request.grammar == nil ? nil : trie, contextTokens: contextTokens)
     }
 
     /// Tells everyone who still reads that nothing more comes.
@@ -131,7 +129,7 @@ final class GenerationLoop {
         if let index = preempted.firstIndex(where: { !isHeldBack($0) }) { return .preempted(index) }
         return waiting.firstIndex { request in
             // The first answer reads the prompt; the others follow when its pages are there.
-            request.isPromptRead || request.unstarted.count == request.request.choices
+            request.isPromptRead || request.begun == 0
         }.map { .request($0) }
     }
 
@@ -159,10 +157,9 @@ final class GenerationLoop {
             case .preempted(let index): sequence = preempted.remove(at: index)
             case .request(let index):
                 let request = waiting.remove(at: index)
-                guard let first = request.unstarted.popLast() else { continue }
-                sequence = first
+                sequence = nextAnswer(request)
                 // Requests take turns: one with many answers does not hold up the next.
-                if !request.unstarted.isEmpty { waiting.append(request) }
+                if request.unstarted > 0 { waiting.append(request) }
                 if request.started == nil { request.started = .now }
             }
             let (pages, node) =

@@ -11,9 +11,11 @@ final class ActiveRequest {
     let created = ContinuousClock.now
     var started: ContinuousClock.Instant?
     var firstToken: ContinuousClock.Instant?
-    /// Answers that have not begun. The others wait until the first has read the prompt, whose pages they share.
-    var unstarted: [GenerationSequence] = []
+    /// Answers that have begun. The others wait until the first has read the prompt, whose pages they share.
+    var begun = 0
     var isPromptRead = false
+    /// Answers that have not begun.
+    var unstarted: Int { request.choices - begun }
     /// Answers that have not ended.
     var open: Int
     var usage = GenerationUsage()

@@ -135,7 +135,9 @@ struct SamplingFlags: ParsableArguments {
         func failure(_ reason: String) -> CommandFailure {
             CommandFailure(.usage, type: "usage", "--json-schema \(path): \(reason)")
         }
-        guard let data = FileManager.default.contents(atPath: path), let text = String(data: data, encoding: .utf8)
+        // A handle and not the file's size, which a pipe has not.
+        guard let data = try? FileHandle(forReadingFrom: URL(fileURLWithPath: path)).readToEnd(),
+            let text = String(data: data, encoding: .utf8)
         else { throw failure("the file cannot be read as UTF-8") }
         do {
             return try Grammar(jsonSchema: try TemplateValue(json: text))
