@@ -84,6 +84,7 @@ extension Engine {
         guard let entry = entries[name], !entry.state.isUnderWay, entry.state != .ready, entry.state != .unloading
         else { return }
         entries[name]?.loadNumber += 1
+        entries[name]?.loadBegan = .now
         entries[name]?.failure = nil
         let number = entry.loadNumber + 1
         change(name, to: .verifying)
@@ -108,15 +109,17 @@ extension Engine {
             }
             guard ContinuousClock.now >= deadline else { continue }
             entry.loadTask?.cancel()
-            fail(
-                name, number: number,
-                ModelFailure(
-                    stage: entry.state,
-                    reason: "not ready after \(Int(configuration.loadingTimeoutSeconds)) s, at byte "
-                        + "\(entry.progress?.completedBytes ?? 0) of \(entry.progress?.totalBytes ?? 0)",
-                    action: "Raise MODEL_LOADING_TIMEOUT, or look in the log for what it waits for."))
+            fail(name, number: number, overdue(entry))
             return
         }
+    }
+
+    private func overdue(_ entry: ModelEntry) -> ModelFailure {
+        ModelFailure(
+            stage: entry.state,
+            reason: "not ready after \(Int(configuration.loadingTimeoutSeconds)) s, at byte "
+                + "\(entry.progress?.completedBytes ?? 0) of \(entry.progress?.totalBytes ?? 0)",
+            action: "Raise MODEL_LOADING_TIMEOUT, or look in the log for what it waits for.")
     }
 
     /// Downloads if need be, verifies, makes room, loads, and asks a first question.
@@ -230,6 +233,12 @@ extension Engine {
     private func finish(_ name: String, number: Int, _ result: ModelLoader.Result, seconds: Double) {
         guard let entry = entries[name], entry.loadNumber == number, entry.state.isUnderWay else {
             result.model.close()
+            return
+        }
+        // The watch may come late where every processor is busy; the time counts all the same.
+        guard entry.loadBegan.duration(to: .now) < .seconds(configuration.loadingTimeoutSeconds) else {
+            result.model.close()
+            fail(name, number: number, overdue(entry))
             return
         }
         entries[name]?.loaded = result.model

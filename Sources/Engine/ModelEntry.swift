@@ -18,6 +18,8 @@ struct ModelEntry {
     /// The load under way. A later load has another number, so that what an abandoned one reports is ignored.
     var loadNumber = 0
     var loadTask: Task<Void, Never>?
+    /// When the load under way, or the last one, began.
+    var loadBegan = ContinuousClock.now
     var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
 
     init(_ descriptor: ModelDescriptor) { self.descriptor = descriptor }
