@@ -64,18 +64,20 @@ import Testing
             }
         }
         #expect(harness.batcher.counters.cachedTokens > cached + 1000, "the second time much is known")
-        // With eight others, and nothing known.
-        let fresh = try GenerationHarness(try InstalledModels.file("model", of: name))
-        try await withThrowingTaskGroup(of: (DecoderFixture.Continuation, [Int32]).self) { group in
-            for prompt in prompts.filter({ $0.promptIds.count < 320 }).suffix(9) {
-                group.addTask {
-                    (
-                        prompt,
-                        try await fresh.run(GenerationHarness.greedy(prompt.promptIds, maxTokens: 48)).answers[0].ids
-                    )
+        // With eight others, and nothing known but what those have in common: a batcher of its own for each nine.
+        for start in stride(from: 0, to: prompts.count, by: 9) {
+            let fresh = try GenerationHarness(try InstalledModels.file("model", of: name))
+            try await withThrowingTaskGroup(of: (DecoderFixture.Continuation, [Int32]).self) { group in
+                for prompt in prompts[start...].prefix(9) {
+                    group.addTask {
+                        let request = GenerationHarness.greedy(prompt.promptIds, maxTokens: 48)
+                        return (prompt, try await fresh.run(request).answers[0].ids)
+                    }
+                }
+                for try await (prompt, ids) in group {
+                    compare(ids, prompt, "\(name) \(prompt.name) with others, cold")
                 }
             }
-            for try await (prompt, ids) in group { compare(ids, prompt, "\(name) \(prompt.name) with others, cold") }
         }
     }
 
