@@ -63,7 +63,7 @@ test: setup lint .python
 	@echo "building the program and its tests"
 	@swift build $(SWIFT_FLAGS) --build-tests
 	@$(SVC) pull $(DEFAULT_MODELS)
-	@swift test $(SWIFT_FLAGS) --skip-build
+	@Tests/run.sh $(SWIFT_FLAGS) --skip-build
 
 INPUT ?= .build/english.txt
 .build/english.txt: Tests/Fixtures/bergamot/english.json

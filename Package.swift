@@ -76,7 +76,7 @@ let package = Package(
                 logging, metrics, nioCore, nioHTTP1, unixSignals,
             ],
             resources: [.embedInCode("Resources/openapi.json")]),
-        library("SelfTest", ["CCurl"]),
+        library("SelfTest", ["CCurl", subprocess, systemPackage]),
         .executableTarget(
             name: "svc",
             dependencies: [
@@ -85,7 +85,7 @@ let package = Package(
             ], swiftSettings: strict),
 
         .target(
-            name: "TestSupport", dependencies: ["ModelHub", "SelfTest"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["ModelHub", "SelfTest", systemPackage], path: "Tests/TestSupport",
             swiftSettings: strict),
         tests("Compute", []),
         tests("Checkpoints", []),
@@ -96,6 +96,7 @@ let package = Package(
         tests("ModelHub", []),
         tests("Engine", ["Generation", "ModelHub", "Tokenizers"]),
         tests("HTTPService", ["Engine", "Generation", "ModelHub", "SelfTest", "Tokenizers", logging]),
-        .testTarget(name: "svcTests", dependencies: ["svc", "SelfTest", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "svcTests", dependencies: ["svc", "SelfTest", "TestSupport", systemPackage], swiftSettings: strict),
     ]
 )

@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import TestSupport
 import Testing
 
 /// Archives for the tests, written by Python's zipfile: another implementation than the one under test.
@@ -8,12 +9,7 @@ enum ZipFixtures {
     static func archive(_ script: String) throws -> [UInt8] {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("zip-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: path) }
-        let python = Process()
-        python.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        python.arguments = ["python3", "-c", "import io, sys, zipfile\npath = sys.argv[1]\n" + script, path]
-        try python.run()
-        python.waitUntilExit()
-        try #require(python.terminationStatus == 0)
+        try Programs.python("import io, sys, zipfile\npath = sys.argv[1]\n" + script, [path])
         return [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
     }
 

@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import TestSupport
 import Testing
 
 @testable import ModelHub
@@ -95,12 +96,7 @@ final class HubFixture: Sendable {
                 z.writestr(info + "WHEEL", f"Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: {tag}\\n")
                 z.writestr(info + "RECORD", "")
             """
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["python3", "-c", script, staging, directory + "/index", package, tag]
-        try process.run()
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0)
+        try Programs.python(script, [staging, directory + "/index", package, tag])
         try FileManager.default.removeItem(atPath: staging)
     }
 

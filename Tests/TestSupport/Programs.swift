@@ -1,5 +1,7 @@
 package import Foundation
+internal import SelfTest
 internal import Synchronization
+internal import SystemPackage
 
 /// Running the real program, and others, as a user would.
 package enum Programs {
@@ -41,41 +43,41 @@ package enum Programs {
     package static func run(
         _ program: URL, _ arguments: [String], input: String? = nil, environment changes: [String: String] = [:]
     ) async throws -> Outcome {
-        try await withCheckedThrowingContinuation { continuation in
-            let thread = Thread {
-                continuation.resume(with: Result { try runBlocking(program, arguments, input, changes) })
-            }
-            thread.start()
-        }
-    }
-
-    private static func runBlocking(
-        _ program: URL, _ arguments: [String], _ input: String?, _ changes: [String: String]
-    ) throws -> Outcome {
-        let process = Process()
-        process.executableURL = program
-        process.arguments = arguments
-        process.environment = environment(changes)
         // Files rather than pipes: no amount of output can block the program.
         let directory = FileManager.default.temporaryDirectory.appendingPathComponent("svc-run-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        let (inputFile, outputFile, errorFile) = (
-            directory.appendingPathComponent("in"), directory.appendingPathComponent("out"),
-            directory.appendingPathComponent("err")
-        )
-        try Data((input ?? "").utf8).write(to: inputFile)
-        try Data().write(to: outputFile)
-        try Data().write(to: errorFile)
-        process.standardInput = try FileHandle(forReadingFrom: inputFile)
-        process.standardOutput = try FileHandle(forWritingTo: outputFile)
-        process.standardError = try FileHandle(forWritingTo: errorFile)
-        try process.run()
-        process.waitUntilExit()
-        let outcome = Outcome(
-            code: process.terminationStatus, output: String(decoding: try Data(contentsOf: outputFile), as: UTF8.self),
-            error: String(decoding: try Data(contentsOf: errorFile), as: UTF8.self))
-        try FileManager.default.removeItem(at: directory)
-        return outcome
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let files = ["in", "out", "err"].map { directory.appendingPathComponent($0) }
+        for file in files { try Data((file == files[0] ? input ?? "" : "").utf8).write(to: file) }
+        let descriptors = try files.map { try FileDescriptor.open($0.path, .readWrite) }
+        defer { for descriptor in descriptors { try? descriptor.close() } }
+        let child = try await ChildProcess(
+            program.path, arguments, environment: environment(changes), input: descriptors[0], output: descriptors[1],
+            error: descriptors[2])
+        Children.add(child.pid)
+        let code = await child.end()
+        Children.remove(child.pid)
+        return Outcome(
+            code: code, output: String(decoding: try Data(contentsOf: files[1]), as: UTF8.self),
+            error: String(decoding: try Data(contentsOf: files[2]), as: UTF8.self))
+    }
+
+    /// Runs a script of Python's to its end on this thread, and fails where that does.
+    package static func python(_ script: String, _ arguments: [String]) throws {
+        let words = ["python3", "-c", script] + arguments
+        var pid = pid_t()
+        var pointers = words.map { strdup($0) } + [nil]
+        defer { for pointer in pointers { free(pointer) } }
+        let refusal = posix_spawnp(&pid, "python3", nil, nil, &pointers, environ)
+        guard refusal == 0 else { throw ScriptFailed(script: script, status: refusal) }
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) == -1, errno == EINTR {}
+        guard status == 0 else { throw ScriptFailed(script: script, status: status) }
+    }
+
+    private struct ScriptFailed: Error {
+        var script: String
+        var status: Int32
     }
 }
 

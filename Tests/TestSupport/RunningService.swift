@@ -1,18 +1,16 @@
 internal import Foundation
 package import SelfTest
-internal import Synchronization
+internal import SystemPackage
 
 /// A real `svc serve` on a free port of the loopback interface, for as long as a test needs it.
-///
-/// `@unchecked Sendable`: the process is only started, asked for its id and waited for.
-package final class RunningService: @unchecked Sendable {
-    private let process = Process()
+package final class RunningService: Sendable {
+    private let process: ChildProcess
     private let log: URL
     /// A client of it.
     package let client: ServiceClient
 
     /// The process id.
-    package var pid: Int32 { process.processIdentifier }
+    package var pid: Int32 { process.pid }
 
     /// The address.
     package var url: String { client.baseURL }
@@ -26,24 +24,28 @@ package final class RunningService: @unchecked Sendable {
     package init(_ arguments: [String] = [], environment: [String: String] = [:]) async throws {
         log = FileManager.default.temporaryDirectory.appendingPathComponent("svc-log-\(UUID().uuidString)")
         try Data().write(to: log)
-        process.executableURL = Programs.svc
-        process.arguments = ["serve", "--port", "0"] + arguments
-        process.environment = Programs.environment(environment)
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = try FileHandle(forWritingTo: log)
-        try process.run()
-        Children.add(process.processIdentifier)
+        let descriptor = try FileDescriptor.open(log.path, .writeOnly)
+        defer { try? descriptor.close() }
+        process = try await ChildProcess(
+            Programs.svc.path, ["serve", "--port", "0"] + arguments, environment: Programs.environment(environment),
+            error: descriptor)
+        Children.add(process.pid)
         client = ServiceClient(baseURL: try await Self.address(process, log), timeoutSeconds: 120)
     }
 
-    private static func address(_ process: Process, _ log: URL) async throws -> String {
-        let deadline = ContinuousClock.now + .seconds(60)
-        while process.isRunning, ContinuousClock.now < deadline {
+    private static func address(_ process: ChildProcess, _ log: URL) async throws -> String {
+        let deadline = ContinuousClock.now + .seconds(120)
+        while true {
+            // Asked before the log is read: what it wrote last counts, however long this task had to wait for its turn.
+            let isOver = !process.isRunning || ContinuousClock.now > deadline
             let text = try String(contentsOf: log, encoding: .utf8)
             if let range = text.range(of: #"http://[^" ]+"#, options: .regularExpression) { return String(text[range]) }
+            if isOver {
+                process.send(SIGKILL)
+                throw NotListening(log: text)
+            }
             try await Task.sleep(for: .milliseconds(20))
         }
-        throw NotListening(log: try String(contentsOf: log, encoding: .utf8))
     }
 
     private struct NotListening: Error, CustomStringConvertible {
@@ -54,27 +56,22 @@ package final class RunningService: @unchecked Sendable {
     /// Waits until every model asked for is ready, or one has failed.
     package func waitUntilSettled() async throws {
         let deadline = ContinuousClock.now + .seconds(120)
-        while ContinuousClock.now < deadline {
+        while true {
+            let isOver = ContinuousClock.now > deadline
             let text = try await client.request("GET", "/health").text
             if !text.contains(#""status":"loading""#), !text.contains(#""status":"starting""#) { return }
+            if isOver { throw NotListening(log: logText) }
             try await Task.sleep(for: .milliseconds(50))
         }
-        throw NotListening(log: logText)
     }
 
     /// Asks it to stop and waits until it has.
     @discardableResult package func stop(signal: Int32 = SIGTERM) async -> Int32 {
-        if process.isRunning { kill(process.processIdentifier, signal) }
-        await withCheckedContinuation { continuation in
-            let thread = Thread { [process] in
-                process.waitUntilExit()
-                continuation.resume()
-            }
-            thread.start()
-        }
-        Children.remove(process.processIdentifier)
+        process.send(signal)
+        let code = await process.end()
+        Children.remove(process.pid)
         try? FileManager.default.removeItem(at: log)
-        return process.terminationStatus
+        return code
     }
 
     /// Whether it runs.

@@ -1,12 +1,14 @@
 import Foundation
+import SelfTest
 import Synchronization
+import SystemPackage
 import TestSupport
 
 /// A running `svc` whose standard input is written, and whose output is read, while it runs.
 ///
 /// `@unchecked Sendable`: the process is only started, sent signals and waited for.
 final class InteractiveProgram: @unchecked Sendable {
-    private let process = Process()
+    private let process: ChildProcess
     private let input: FileHandle
     private let output = Pipe()
     private let error = Pipe()
@@ -16,29 +18,28 @@ final class InteractiveProgram: @unchecked Sendable {
     private let errorText = Mutex(Data())
 
     /// Starts it. With a terminal, both standard input and standard error are one.
-    init(_ arguments: [String], onTerminal: Bool = false) throws {
-        var programsSide: FileHandle?
-        process.executableURL = Programs.svc
-        process.arguments = arguments
-        process.environment = Programs.environment()
-        process.standardOutput = output
+    init(_ arguments: [String], onTerminal: Bool = false) async throws {
+        let programsInput: FileHandle
+        let programsError: FileHandle
         if onTerminal {
             let (user, program) = try Self.openTerminal()
             terminal = user
             input = user
-            programsSide = program
-            process.standardInput = program
-            process.standardError = program
+            (programsInput, programsError) = (program, program)
         } else {
             let pipe = Pipe()
             terminal = nil
             input = pipe.fileHandleForWriting
-            process.standardInput = pipe
-            process.standardError = error
+            (programsInput, programsError) = (pipe.fileHandleForReading, error.fileHandleForWriting)
         }
-        try process.run()
-        // The terminal ends with the program, which must be the last to have it open.
-        try programsSide?.close()
+        func descriptor(_ handle: FileHandle) -> FileDescriptor { FileDescriptor(rawValue: handle.fileDescriptor) }
+        process = try await ChildProcess(
+            Programs.svc.path, arguments, environment: Programs.environment(), input: descriptor(programsInput),
+            output: descriptor(output.fileHandleForWriting), error: descriptor(programsError))
+        // They end with the program, which must be the last to have them open.
+        try programsInput.close()
+        try output.fileHandleForWriting.close()
+        if !onTerminal { try programsError.close() }
         gather(output.fileHandleForReading) { [self] bytes in outputText.withLock { $0.append(bytes) } }
         gather(terminal ?? error.fileHandleForReading) { [self] bytes in errorText.withLock { $0.append(bytes) } }
     }
@@ -73,17 +74,18 @@ final class InteractiveProgram: @unchecked Sendable {
 
     func closeInput() throws { try input.close() }
 
-    func interrupt() { kill(process.processIdentifier, SIGINT) }
+    func interrupt() { process.send(SIGINT) }
 
     /// Waits until something holds.
     ///
     /// - Throws: what was written instead.
     func wait(for what: String, seconds: Double = 120, until isMet: () -> Bool) async throws {
         let deadline = ContinuousClock.now + .seconds(seconds)
-        while !isMet() {
-            guard ContinuousClock.now < deadline else {
-                throw NeverCame(what: what, output: outputSoFar, error: errorSoFar)
-            }
+        while true {
+            // Asked first: what holds now counts, however long this task had to wait for its turn.
+            let isOver = ContinuousClock.now > deadline
+            if isMet() { return }
+            if isOver { throw NeverCame(what: what, output: outputSoFar, error: errorSoFar) }
             try await Task.sleep(for: .milliseconds(5))
         }
     }
@@ -95,10 +97,10 @@ final class InteractiveProgram: @unchecked Sendable {
         do {
             try await wait(for: "the end", seconds: seconds) { !process.isRunning }
         } catch {
-            kill(process.processIdentifier, SIGKILL)
+            process.send(SIGKILL)
             throw error
         }
-        return process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
+        return await process.end()
     }
 
     private struct NeverCame: Error, CustomStringConvertible {

@@ -89,7 +89,7 @@ import Testing
     }
 
     @Test func controlCStopsTheAnswerAndNotTheConversation() async throws {
-        let program = try InteractiveProgram(["run", "--chat", RunTests.chatModel, "--ignore-eos"])
+        let program = try await InteractiveProgram(["run", "--chat", RunTests.chatModel, "--ignore-eos"])
         try program.type("Tell me a long story.\n")
         try await program.wait(for: "the answer's beginning") { program.outputSoFar.count > 20 }
         program.interrupt()
@@ -109,7 +109,7 @@ import Testing
     }
 
     @Test func onATerminalThereIsAMarkAndTwoControlCLeave() async throws {
-        let program = try InteractiveProgram(
+        let program = try await InteractiveProgram(
             ["run", "--chat", RunTests.tiny("qwen2"), "--max-tokens", "3"], onTerminal: true)
         try await program.wait(for: "the mark") { program.errorSoFar.contains("> ") }
         program.interrupt()
@@ -130,7 +130,7 @@ import Testing
     }
 
     @Test func onATerminalControlDLeaves() async throws {
-        let program = try InteractiveProgram(["run", "--chat", RunTests.tiny("qwen2")], onTerminal: true)
+        let program = try await InteractiveProgram(["run", "--chat", RunTests.tiny("qwen2")], onTerminal: true)
         try await program.wait(for: "the mark") { program.errorSoFar.contains("> ") }
         try program.type("\u{04}")
         #expect(try await program.end(seconds: 10) == 0)

@@ -298,7 +298,7 @@ import Testing
     }
 
     @Test func controlCEndsItWith130() async throws {
-        let program = try InteractiveProgram([
+        let program = try await InteractiveProgram([
             "run", Self.chatModel, "--ignore-eos", "--max-tokens", "2000", "Tell me a story.",
         ])
         try await program.wait(for: "the answer's beginning") { !program.outputSoFar.isEmpty }

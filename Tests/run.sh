@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Runs the tests that were built. Arguments go to `swift test`.
+#
+# In two parts: tests that compute hold the threads that all tests of a process share, and would keep the servers of
+# others from answering in time. A part that takes longer than LIMIT_SECONDS is ended: a test that hangs must be named, not
+# waited for.
+set -uo pipefail
+limit="${LIMIT_SECONDS:-1500}"
+computing='^(Compute|Checkpoints|Tokenizers|Architectures|Generation|LanguageID)Tests\.'
+events="$(mktemp)"
+trap 'rm -f "$events"' EXIT
+
+unfinished() {
+  python3 - "$events" <<'PYTHON'
+import json, sys
+running = {}
+for line in open(sys.argv[1], encoding="utf-8"):
+    try:
+        payload = json.loads(line).get("payload", {})
+    except ValueError:
+        continue  # The last line may be cut.
+    test = payload.get("testID")
+    if payload.get("kind") == "testStarted":
+        running[test] = True
+    elif payload.get("kind") == "testEnded":
+        running.pop(test, None)
+for test in running:
+    print(f"  {test}")
+PYTHON
+}
+
+# part NAME ARGUMENTS...
+part() {
+  echo "tests: $1"
+  : >"$events"
+  timeout --kill-after=30 "$limit" swift test "${@:2}" --event-stream-output-path "$events" --event-stream-version 0
+  local status=$?
+  if [ "$status" = 124 ] || [ "$status" = 137 ]; then
+    echo "svc: the tests did not end within $limit s. Begun and not ended:" >&2
+    unfinished >&2
+  fi
+  return "$status"
+}
+
+failed=0
+part "what computes" "$@" --filter "$computing" || failed=1
+part "what serves" "$@" --skip "$computing" || failed=1
+exit "$failed"
