@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .PHONY: help setup build run test lint bench image-check clean
 
 PACKAGES := libopenblas-dev libcurl4-openssl-dev libsqlite3-dev zlib1g-dev python3-pip make pkg-config
-DEFAULT_MODELS := firefox-en-pt firefox-pt-en lid-176 smollm2-135m-instruct gemma-3-270m
+DEFAULT_MODELS := firefox-en-pt firefox-pt-en lid-176 smollm2-135m-instruct gemma-3-270m all-minilm-l6-v2
 SVC := .build/release/svc
 PORT ?= 8080
 # One configuration for the program and its tests: numeric code is far too slow without optimisation.

@@ -68,7 +68,10 @@ let package = Package(
         ),
         library(
             "Engine",
-            ["Compute", "Checkpoints", "Tokenizers", "Architectures", "Generation", "LanguageID", "ModelHub", logging]),
+            [
+                "Compute", "Checkpoints", "Tokenizers", "Architectures", "Generation", "LanguageID", "ModelHub", crypto,
+                logging,
+            ]),
         library(
             "HTTPService",
             [
@@ -80,8 +83,8 @@ let package = Package(
         .executableTarget(
             name: "svc",
             dependencies: [
-                "Checkpoints", "Compute", "Tokenizers", "Generation", "LanguageID", "Engine", "HTTPService", "ModelHub",
-                "SelfTest", argumentParser, configuration, logging, systemPackage,
+                "Architectures", "Checkpoints", "Compute", "Tokenizers", "Generation", "LanguageID", "Engine",
+                "HTTPService", "ModelHub", "SelfTest", argumentParser, configuration, logging, systemPackage,
             ], swiftSettings: strict),
 
         .target(

@@ -15,6 +15,21 @@ package protocol SequenceToSequenceModel: AnyObject, Sendable {
     var sizeBytes: Int { get }
     /// Who does the arithmetic.
     var backend: ComputeBackend { get }
+    /// Threads that may share the choice of tokens with the caller; nil where all cores have batches of their own.
+    var searchPool: ThreadPool? { get }
+    /// The tokens that end a target: `endOfSequence`, and any others.
+    var endTokens: [Int32] { get }
+    /// The token that stands before a target and is no part of it; nil if the decoder begins with none. A row at position
+    /// 0 is given it, whatever its own token is.
+    var startToken: Int32? { get }
+    /// Tokens that are never to be generated.
+    var bannedTokens: [Int32] { get }
+    /// The token that the longest target allowed has to end with; nil if it may be cut off anywhere.
+    var forcedEndOfSequence: Int32? { get }
+    /// The most tokens of a source, its end included.
+    var maximumSourceLength: Int { get }
+    /// The most tokens of a target, its end included.
+    var maximumTargetLength: Int { get }
 
     /// Runs the encoder over a batch and prepares its decoding.
     ///
@@ -27,6 +42,49 @@ package protocol SequenceToSequenceModel: AnyObject, Sendable {
     func startDecoding(
         sources: [[Int32]], candidates: [[Int32]?], maximumRows: Int, workspace: Workspace
     ) -> any Decoding
+}
+
+extension SequenceToSequenceModel {
+    package var endTokens: [Int32] { [endOfSequence] }
+    package var startToken: Int32? { nil }
+    package var searchPool: ThreadPool? { nil }
+    package var bannedTokens: [Int32] { [unknown] }
+    package var forcedEndOfSequence: Int32? { nil }
+    package var maximumSourceLength: Int { .max }
+    package var maximumTargetLength: Int { .max }
+
+    /// Checks what `startDecoding` takes for granted of a source.
+    ///
+    /// - Throws: `SourceError`.
+    package func check(_ source: [Int32]) throws {
+        guard !source.isEmpty else { throw SourceError.empty }
+        guard source.count <= maximumSourceLength else {
+            throw SourceError.tooLong(tokens: source.count, maximum: maximumSourceLength)
+        }
+        if let token = source.first(where: { $0 < 0 || Int($0) >= sourceVocabularySize }) {
+            throw SourceError.noSuchToken(token, vocabularySize: sourceVocabularySize)
+        }
+    }
+}
+
+/// Why a model cannot read a source.
+package enum SourceError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// There is no token, not even the end.
+    case empty
+    /// The source has more tokens than the model has positions.
+    case tooLong(tokens: Int, maximum: Int)
+    /// A token that the vocabulary does not have: tokenizer and model do not belong together.
+    case noSuchToken(Int32, vocabularySize: Int)
+
+    package var description: String {
+        switch self {
+        case .empty: "the source has no tokens"
+        case .tooLong(let tokens, let maximum):
+            "the source has \(tokens) tokens, the model reads \(maximum) at most; split it"
+        case .noSuchToken(let token, let size):
+            "the source has the token \(token), the model knows 0 to \(size - 1): the tokenizer is another model's"
+        }
+    }
 }
 
 /// One hypothesis that a step extends.

@@ -11,19 +11,21 @@
 #include "quantized_expand_k.inc"
 #include "quantized_dot.inc"
 #include "quantized_tile.inc"
+#include "quantize_rows.inc"
 #define SVC_ATTENTION_TILE 4
 #include "cache_attention.inc"
+#include "sequence_attention.inc"
 
 // `rows` × `panels` outputs held in registers over the whole depth.
 INLINE void int8_block(const uint8_t *a, size_t lda, const int8_t *b, size_t groups, const int32_t *offset,
-                       const int rows, const float *scales, const float *bias, float *out, size_t ldout,
-                       size_t width) {
+                       const float *column_scales, const int rows, const float *scales, const float *bias, float *out,
+                       size_t ldout, size_t width) {
     const __m256i ones = _mm256_set1_epi16(1), zero_point = _mm256_set1_epi8((char)SVC_ACTIVATION_ZERO);
     __m256i sums[4][2];
     // The activations are signed again here, so the sums begin with the offset that is to stay.
     for (int r = 0; r < rows; r++) {
-        sums[r][0] = _mm256_loadu_si256((const __m256i *)offset);
-        sums[r][1] = _mm256_loadu_si256((const __m256i *)(offset + 8));
+        sums[r][0] = offset ? _mm256_loadu_si256((const __m256i *)offset) : _mm256_setzero_si256();
+        sums[r][1] = offset ? _mm256_loadu_si256((const __m256i *)(offset + 8)) : _mm256_setzero_si256();
     }
     for (size_t g = 0; g < groups; g++) {
         const __m256i w0 = _mm256_loadu_si256((const __m256i *)(b + g * 64));
@@ -43,6 +45,10 @@ INLINE void int8_block(const uint8_t *a, size_t lda, const int8_t *b, size_t gro
         const __m256 scale = _mm256_set1_ps(scales[r]);
         __m256 y0 = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[r][0]), scale);
         __m256 y1 = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[r][1]), scale);
+        if (column_scales) {
+            y0 = _mm256_mul_ps(y0, _mm256_loadu_ps(column_scales));
+            y1 = _mm256_mul_ps(y1, _mm256_loadu_ps(column_scales + 8));
+        }
         if (bias) {
             y0 = _mm256_add_ps(y0, _mm256_loadu_ps(bias));
             y1 = _mm256_add_ps(y1, _mm256_loadu_ps(bias + 8));
@@ -65,9 +71,10 @@ static void int8_gemm(const uint8_t *a, size_t lda, const svc_int8_matrix *w, si
     for (size_t c0 = 0; c0 < w->columns; c0 += SVC_PANEL) {
         const int8_t *b = w->packed + c0 * w->padded_depth;
         const size_t width = w->columns - c0 < SVC_PANEL ? w->columns - c0 : SVC_PANEL;
-        const float *c_bias = bias ? bias + c0 : NULL;
+        const float *c_bias = bias ? bias + c0 : NULL, *c_scales = w->scales ? w->scales + c0 : NULL;
+        const int32_t *offset = w->offset ? w->offset + c0 : NULL;
         size_t r = 0;
-#define BLOCK(n) int8_block(a + r * lda, lda, b, groups, w->offset + c0, n, scales + r, c_bias, out + r * ldout + c0, ldout, width)
+#define BLOCK(n) int8_block(a + r * lda, lda, b, groups, offset, c_scales, n, scales + r, c_bias, out + r * ldout + c0, ldout, width)
         for (; r + 4 <= rows; r += 4) BLOCK(4);
         switch (rows - r) {
             case 3: BLOCK(3); break;
@@ -116,6 +123,8 @@ const svc_kernels svc_kernels_avx2 = {
     .activate = activate, .add = add, .max_magnitude = max_magnitude, .softmax = softmax, .log_sum_exp = log_sum_exp,
     .argmax = argmax, .ssru = ssru, .attention = attention, .rms_norm = rms_norm, .gate = gate, .rope = rope,
     .quantized_dot = quantized_dot, .expand_row = expand_row, .cached_attention = cached_attention,
+    .finite_magnitude = finite_magnitude, .quantize_iq4_nl = quantize_iq4_nl,
+    .bias_activate = bias_activate, .sequence_attention = sequence_attention, .gathered_attention = gathered_attention,
 };
 #pragma clang attribute pop
 #endif

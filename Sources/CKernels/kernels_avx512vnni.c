@@ -12,43 +12,69 @@
 #include "quantized_expand_k.inc"
 #include "quantized_dot.inc"
 #include "quantized_tile.inc"
+#include "quantize_rows.inc"
 #define SVC_ATTENTION_TILE 8
 #include "cache_attention.inc"
+#include "sequence_attention.inc"
 
 #define MAX_ROWS 12
 
-// `rows` × `panels` vectors of sums in registers over the whole depth; rows · panels ≤ 24 of the 32 registers.
+// `rows` × `panels` vectors of sums in registers over the whole depth, each in `chains` sums that are added in the end,
+// where so few rows would wait for one another's; rows · panels · chains ≤ 24 of the 32 registers. `ahead` is how far
+// beyond what is read weights are asked for, 0 for not at all.
 INLINE void int8_block(const uint8_t *a, size_t lda, const svc_int8_matrix *w, size_t c0, const int rows,
-                       const int panels, const float *scales, const float *bias, float *out, size_t ldout) {
-    const size_t depth = w->padded_depth;
+                       const int panels, const int chains, size_t ahead, const float *scales, const float *bias,
+                       float *out, size_t ldout) {
+    const size_t depth = w->padded_depth, step = SVC_DEPTH_GROUP * (size_t)chains;
     const int8_t *b = w->packed + c0 * depth;
     __m512i sums[MAX_ROWS][8];
 #pragma clang loop unroll(full)
-    for (int p = 0; p < panels; p++) {
-        const __m512i correction = _mm512_loadu_si512(w->correction + c0 + 16 * p);
+    for (int i = 0; i < panels * chains; i++) {
+        const __m512i correction = i < panels ? _mm512_loadu_si512(w->correction + c0 + 16 * i) : _mm512_setzero_si512();
 #pragma clang loop unroll(full)
-        for (int r = 0; r < rows; r++) sums[r][p] = correction;
+        for (int r = 0; r < rows; r++) sums[r][i] = correction;
     }
-    for (size_t k = 0; k < depth; k += SVC_DEPTH_GROUP) {
-        __m512i weights[8];
-#pragma clang loop unroll(full)
-        for (int p = 0; p < panels; p++) weights[p] = _mm512_loadu_si512(b + (size_t)p * 16 * depth + k * 16);
-#pragma clang loop unroll(full)
-        for (int r = 0; r < rows; r++) {
-            int32_t four;
-            memcpy(&four, a + (size_t)r * lda + k, 4);
-            const __m512i x = _mm512_set1_epi32(four);
-#pragma clang loop unroll(full)
-            for (int p = 0; p < panels; p++) sums[r][p] = _mm512_dpbusd_epi32(sums[r][p], x, weights[p]);
-        }
+#define GROUP(group, chain, wanted)                                                                          \
+    {                                                                                                        \
+        __m512i weights[8];                                                                                  \
+        _Pragma("clang loop unroll(full)")                                                                   \
+        for (int p = 0; p < panels; p++) {                                                                   \
+            const int8_t *line = b + (size_t)p * 16 * depth + (group) * 16;                                  \
+            weights[p] = _mm512_loadu_si512(line);                                                           \
+            if (wanted) __builtin_prefetch(line + ahead);                                                    \
+        }                                                                                                    \
+        _Pragma("clang loop unroll(full)")                                                                   \
+        for (int r = 0; r < rows; r++) {                                                                     \
+            int32_t four;                                                                                    \
+            memcpy(&four, a + (size_t)r * lda + (group), 4);                                                 \
+            const __m512i x = _mm512_set1_epi32(four);                                                       \
+            _Pragma("clang loop unroll(full)")                                                               \
+            for (int p = 0; p < panels; p++) {                                                               \
+                __m512i *sum = &sums[r][(chain) * panels + p];                                               \
+                *sum = _mm512_dpbusd_epi32(*sum, x, weights[p]);                                             \
+            }                                                                                                \
+        }                                                                                                    \
     }
+    size_t k = 0;
+    for (; k + step <= depth; k += step) {
+#pragma clang loop unroll(full)
+        for (int chain = 0; chain < chains; chain++) GROUP(k + SVC_DEPTH_GROUP * (size_t)chain, chain, ahead)
+    }
+    if (chains > 1) {
+        for (; k < depth; k += SVC_DEPTH_GROUP) GROUP(k, 0, 0)
+    }
+#undef GROUP
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++) {
         const __m512 scale = _mm512_set1_ps(scales[r]);
 #pragma clang loop unroll(full)
         for (int p = 0; p < panels; p++) {
             const size_t c = c0 + 16 * (size_t)p;
-            __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[r][p]), scale);
+            __m512i sum = sums[r][p];
+#pragma clang loop unroll(full)
+            for (int chain = 1; chain < chains; chain++) sum = _mm512_add_epi32(sum, sums[r][chain * panels + p]);
+            __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale);
+            if (w->scales) y = _mm512_mul_ps(y, _mm512_loadu_ps(w->scales + c));
             if (bias) y = _mm512_add_ps(y, _mm512_loadu_ps(bias + c));
             const size_t width = w->columns - c;
             const __mmask16 mask = width >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << width) - 1);
@@ -57,28 +83,29 @@ INLINE void int8_block(const uint8_t *a, size_t lda, const svc_int8_matrix *w, s
     }
 }
 
-// All columns for a block of at most 12 rows: few rows take many panels at once, to keep enough sums in flight.
-#define BLOCK(rows, panels) int8_block(a, lda, w, c0, rows, panels, scales, bias, out, ldout)
-#define ROWS_8(n)                                                                \
-    case n:                                                                      \
-        for (; c0 + 112 < columns; c0 += 128) BLOCK(n, 8);                       \
-        for (; c0 + 48 < columns; c0 += 64) BLOCK(n, 4);                         \
-        for (; c0 < columns; c0 += 16) BLOCK(n, 1);                              \
-        break;
-#define ROWS_4(n)                                                                \
-    case n:                                                                      \
-        for (; c0 + 48 < columns; c0 += 64) BLOCK(n, 4);                         \
-        for (; c0 < columns; c0 += 16) BLOCK(n, 1);                              \
-        break;
-#define ROWS_2(n)                                                                \
-    case n:                                                                      \
-        for (; c0 + 16 < columns; c0 += 32) BLOCK(n, 2);                         \
-        for (; c0 < columns; c0 += 16) BLOCK(n, 1);                              \
-        break;
+// All columns for a block of at most 12 rows. Few rows take many panels at once, to keep enough sums in flight; where
+// weights come from memory, which is fastest in the order of addresses, one panel with several sums for each row. The
+// first block of rows asks for the next slice of weights while it works on this.
+#define BLOCK(rows, panels, chains, ahead) int8_block(a, lda, w, c0, rows, panels, chains, ahead, scales, bias, out, ldout)
+#define STREAM(n, chains)                                                         \
+    if (w->streamed) {                                                            \
+        for (; c0 < columns; c0 += 16) BLOCK(n, 1, chains, 4096);                 \
+        break;                                                                    \
+    }
+#define PANELS(n, panels)                                                         \
+    for (; c0 + 16 * (panels) - 16 < columns; c0 += 16 * (panels)) {              \
+        if (next) BLOCK(n, panels, 1, next);                                      \
+        else BLOCK(n, panels, 1, 0);                                              \
+    }
 static void int8_rows(const uint8_t *a, size_t lda, const svc_int8_matrix *w, size_t c0, size_t columns, size_t rows,
-                      const float *scales, const float *bias, float *out, size_t ldout) {
+                      size_t next, const float *scales, const float *bias, float *out, size_t ldout) {
     switch (rows) {
-        ROWS_8(1) ROWS_8(2) ROWS_4(3) ROWS_4(4) ROWS_4(5) ROWS_4(6)
+#define ROWS_8(n, chains) case n: STREAM(n, chains) PANELS(n, 8) PANELS(n, 4) PANELS(n, 1) break;
+#define ROWS_4(n, chains) case n: STREAM(n, chains) PANELS(n, 4) PANELS(n, 1) break;
+#define ROWS_2(n) case n: PANELS(n, 2) PANELS(n, 1) break;
+        ROWS_8(1, 8) ROWS_8(2, 8) ROWS_4(3, 4) ROWS_4(4, 4)
+        case 5: PANELS(5, 4) PANELS(5, 1) break;
+        case 6: PANELS(6, 4) PANELS(6, 1) break;
         ROWS_2(7) ROWS_2(8) ROWS_2(9) ROWS_2(10) ROWS_2(11) ROWS_2(12)
         default: break;
     }
@@ -86,8 +113,8 @@ static void int8_rows(const uint8_t *a, size_t lda, const svc_int8_matrix *w, si
 
 static void int8_gemm(const uint8_t *a, size_t lda, const svc_int8_matrix *w, size_t rows, const float *scales,
                       const float *bias, float *out, size_t ldout) {
-    // A slice of columns that stays in the second-level cache while all rows pass over it.
-    const size_t slice = 128;
+    // A slice of columns that the second-level cache holds while all rows pass over it, together with the next.
+    const size_t room = (128 << 10) / (w->padded_depth + 1) / 64 * 64, slice = room < 32 ? 32 : room > 256 ? 256 : room;
     const size_t blocks = (rows + MAX_ROWS - 1) / MAX_ROWS;
     for (size_t c0 = 0; c0 < w->columns; c0 += slice) {
         const size_t end = c0 + slice < w->columns ? c0 + slice : w->columns;
@@ -95,7 +122,8 @@ static void int8_gemm(const uint8_t *a, size_t lda, const svc_int8_matrix *w, si
         for (size_t block = 0; block < blocks; block++) {
             // Blocks of nearly equal size: 13 rows are 7 and 6, not 12 and 1.
             const size_t next = rows * (block + 1) / blocks;
-            int8_rows(a + done * lda, lda, w, c0, end, next - done, scales + done, bias, out + done * ldout, ldout);
+            int8_rows(a + done * lda, lda, w, c0, end, next - done, block == 0 && w->streamed ? slice * w->padded_depth : 0,
+                      scales + done, bias, out + done * ldout, ldout);
             done = next;
         }
     }
@@ -138,6 +166,8 @@ const svc_kernels svc_kernels_avx512vnni = {
     .layer_norm = layer_norm, .activate = activate, .add = add, .max_magnitude = max_magnitude, .softmax = softmax,
     .log_sum_exp = log_sum_exp, .argmax = argmax, .ssru = ssru, .attention = attention, .rms_norm = rms_norm, .gate = gate, .rope = rope,
     .quantized_dot = quantized_dot, .expand_row = expand_row, .cached_attention = cached_attention,
+    .finite_magnitude = finite_magnitude, .quantize_iq4_nl = quantize_iq4_nl,
+    .bias_activate = bias_activate, .sequence_attention = sequence_attention, .gathered_attention = gathered_attention,
 };
 #pragma clang attribute pop
 #endif

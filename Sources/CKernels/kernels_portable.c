@@ -6,8 +6,10 @@
 #include "quantized_expand_k.inc"
 #include "quantized_dot.inc"
 #include "quantized_tile.inc"
+#include "quantize_rows.inc"
 #define SVC_ATTENTION_TILE 4
 #include "cache_attention.inc"
+#include "sequence_attention.inc"
 
 static void int8_gemm(const uint8_t *a, size_t lda, const svc_int8_matrix *w, size_t rows, const float *scales,
                       const float *bias, float *out, size_t ldout) {
@@ -28,7 +30,8 @@ static void int8_gemm(const uint8_t *a, size_t lda, const svc_int8_matrix *w, si
                 }
             }
             for (size_t c = 0; c < width; c++) {
-                const float product = (float)sums[c] * scales[r];
+                float product = (float)sums[c] * scales[r];
+                if (w->scales) product *= w->scales[c0 + c];
                 out[r * ldout + c0 + c] = bias ? product + bias[c0 + c] : product;
             }
         }
@@ -54,4 +57,6 @@ const svc_kernels svc_kernels_portable = {
     .activate = activate, .add = add, .max_magnitude = max_magnitude, .softmax = softmax, .log_sum_exp = log_sum_exp,
     .argmax = argmax, .ssru = ssru, .attention = attention, .rms_norm = rms_norm, .gate = gate, .rope = rope,
     .quantized_dot = quantized_dot, .expand_row = expand_row, .cached_attention = cached_attention,
+    .finite_magnitude = finite_magnitude, .quantize_iq4_nl = quantize_iq4_nl,
+    .bias_activate = bias_activate, .sequence_attention = sequence_attention, .gathered_attention = gathered_attention,
 };

@@ -14,7 +14,8 @@ package struct ByteRegion: @unchecked Sendable {
     /// The number of bytes.
     package var count: Int { buffer.count }
 
-    private init(source: String, buffer: UnsafeRawBufferPointer, owner: AnyObject) {
+    /// Bytes that `owner` keeps alive and nobody writes any more.
+    init(source: String, buffer: UnsafeRawBufferPointer, owner: AnyObject) {
         self.source = source
         self.buffer = buffer
         self.owner = owner
@@ -49,12 +50,22 @@ package struct ByteRegion: @unchecked Sendable {
     /// Tells the kernel that these pages will not be needed again soon, so that they leave resident memory.
     /// Harmless: a later access reads them from the file again. Does nothing for memory that is not mapped.
     package func releasePages() {
+        advise(MADV_DONTNEED)
+    }
+
+    /// Asks the kernel to read these pages from their file meanwhile. Does nothing for memory that is not mapped.
+    package func prefetchPages() {
+        advise(MADV_WILLNEED)
+    }
+
+    /// Tells the kernel something about the whole pages among these bytes.
+    private func advise(_ advice: Int32) {
         guard owner is MappedFile, let base = buffer.baseAddress else { return }
         let page = Int(sysconf(Int32(_SC_PAGESIZE)))
         let start = (Int(bitPattern: base) + page - 1) / page * page
         let end = (Int(bitPattern: base) + count) / page * page
         guard end > start, let pointer = UnsafeMutableRawPointer(bitPattern: start) else { return }
-        madvise(pointer, end - start, MADV_DONTNEED)
+        madvise(pointer, end - start, advice)
     }
 }
 

@@ -111,6 +111,44 @@ struct JSONReader {
         }
     }
 
+    /// What a value is, by its first byte.
+    enum Kind: Equatable {
+        case object, array, string, number
+        /// `true`, `false` or `null`, which is read already.
+        case literal(String)
+    }
+
+    /// What the next value is.
+    mutating func kind(_ what: String) throws -> Kind {
+        skipSpace()
+        switch peek() {
+        case UInt8(ascii: "{"): return .object
+        case UInt8(ascii: "["): return .array
+        case UInt8(ascii: "\""): return .string
+        case let byte? where byte == UInt8(ascii: "-") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte):
+            return .number
+        default:
+            for word in Self.literals where region.buffer[offset..<end].starts(with: word.utf8) {
+                offset += word.utf8.count
+                return .literal(word)
+            }
+            throw invalid("\(what) is no JSON value")
+        }
+    }
+
+    private static let literals = ["true", "false", "null"]
+
+    /// Reads a number.
+    mutating func number(_ what: String) throws -> Double {
+        skipSpace()
+        let start = offset
+        try skipScalar(what)
+        guard let value = Double(String(decoding: region.buffer[start..<offset], as: UTF8.self)), value.isFinite else {
+            throw invalid("\(what) is no number", at: start)
+        }
+        return value
+    }
+
     /// Checks that nothing but space follows.
     mutating func finish(_ what: String) throws {
         skipSpace()
@@ -118,7 +156,7 @@ struct JSONReader {
     }
 
     private mutating func skipScalar(_ what: String) throws {
-        for word in ["true", "false", "null"] where region.buffer[offset..<end].starts(with: word.utf8) {
+        for word in Self.literals where region.buffer[offset..<end].starts(with: word.utf8) {
             offset += word.utf8.count
             return
         }

@@ -30,7 +30,7 @@ package struct CachedAttention {
     package var pages: UnsafePointer<UnsafePointer<Float>?>
     /// Floats from a page's start to the head.
     package var offset: Int
-    /// Features of a head; a multiple of 16.
+    /// Features of a head.
     package var headDim: Int
     /// What scores are multiplied by, usually 1/√headDim.
     package var scale: Float
@@ -41,7 +41,7 @@ package struct CachedAttention {
     package init(
         pages: UnsafePointer<UnsafePointer<Float>?>, offset: Int, headDim: Int, scale: Float, window: Int?
     ) {
-        precondition(headDim % 16 == 0, "a head of \(headDim) features")
+        precondition(headDim > 0, "a head of \(headDim) features")
         self.pages = pages
         self.offset = offset
         self.headDim = headDim

@@ -107,8 +107,8 @@ package struct Int8Linear: Sendable {
                 return
             }
             var matrix = svc_int8_matrix(
-                packed: packed.pointer, offset: offset.pointer, correction: correction.pointer, columns: outputs,
-                padded_depth: paddedInputs)
+                packed: packed.pointer, offset: offset.pointer, correction: correction.pointer, scales: nil,
+                columns: outputs, padded_depth: paddedInputs, streamed: 0)
             backend.kernels.pointee.int8_gemm(
                 quantized, paddedInputs, &matrix, x.rows, scales, bias?.pointer, out.pointer, out.columns)
         }

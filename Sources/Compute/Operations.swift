@@ -8,12 +8,18 @@ package enum Activation: String, Sendable, CaseIterable {
     case swish
     /// x · sigmoid(1.702 x), as Marian defines it
     case gelu
+    /// x/2 · (1 + erf(x/√2)): the Gaussian error linear unit itself (Hendrycks and Gimpel, 2016)
+    case geluErf
+    /// x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))), its approximation
+    case geluTanh
 
     var code: svc_activation {
         switch self {
         case .relu: svc_activation_relu
         case .swish: svc_activation_swish
         case .gelu: svc_activation_gelu
+        case .geluErf: svc_activation_gelu_erf
+        case .geluTanh: svc_activation_gelu_tanh
         }
     }
 }
@@ -46,6 +52,12 @@ extension ComputeBackend {
     /// `x ← activation(x)`.
     package func activate(_ x: MatrixView, _ activation: Activation) {
         kernels.pointee.activate(x.pointer, x.count, activation.code)
+    }
+
+    /// `x ← activation(x + bias)`, the bias `[columns]` added to each row.
+    package func activate(_ x: MatrixView, bias: AlignedBuffer<Float>, _ activation: Activation) {
+        precondition(bias.count >= x.columns, "a bias for each column")
+        kernels.pointee.bias_activate(x.pointer, bias.pointer, x.rows, x.columns, activation.code)
     }
 
     /// `x ← x + y`, matrices of one shape.

@@ -15,12 +15,14 @@ package enum WeightType: UInt32, Sendable, CaseIterable {
     case q5_K = 13
     case q6_K = 14
     case iq4_NL = 20
+    /// 8-bit integers, whose rows' scales are kept beside them.
+    case i8 = 24
     case bf16 = 30
 
     /// Elements that a block holds.
     package var blockElements: Int {
         switch self {
-        case .f32, .f16, .bf16: 1
+        case .f32, .f16, .bf16, .i8: 1
         case .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .iq4_NL: 32
         case .q2_K, .q3_K, .q4_K, .q5_K, .q6_K: 256
         }
@@ -31,6 +33,7 @@ package enum WeightType: UInt32, Sendable, CaseIterable {
         switch self {
         case .f32: 4
         case .f16, .bf16: 2
+        case .i8: 1
         case .q4_0, .iq4_NL: 18
         case .q4_1: 20
         case .q5_0: 22
@@ -66,22 +69,30 @@ package struct QuantizedLinear: @unchecked Sendable {
     /// How the weights are stored.
     package let type: WeightType
     let weights: UnsafePointer<UInt8>
+    /// What each output is multiplied by besides, one for each.
+    let scales: UnsafePointer<Float>?
     private let owner: AnyObject
 
     /// A layer over weights `[outputs, inputs]`.
     ///
-    /// - Parameter owner: what keeps the memory alive.
-    package init(weights: UnsafePointer<UInt8>, type: WeightType, inputs: Int, outputs: Int, owner: AnyObject) {
+    /// - Parameters:
+    ///   - scales: what each row of weights is multiplied by; ones where nil.
+    ///   - owner: what keeps the memory alive.
+    package init(
+        weights: UnsafePointer<UInt8>, type: WeightType, inputs: Int, outputs: Int,
+        scales: UnsafePointer<Float>? = nil, owner: AnyObject
+    ) {
         precondition(inputs % type.columnMultiple == 0, "\(inputs) inputs in blocks of \(type.columnMultiple)")
         self.weights = weights
         self.type = type
         self.inputs = inputs
         self.outputs = outputs
+        self.scales = scales
         self.owner = owner
     }
 
     /// The bytes of the weights.
-    package var sizeBytes: Int { type.rowBytes(inputs) * outputs }
+    package var sizeBytes: Int { type.rowBytes(inputs) * outputs + (scales == nil ? 0 : 4 * outputs) }
 
     /// `out ← x · Wᵀ`. x `[rows, inputs]`, out `[rows, outputs]`. A row's result does not depend on the other rows.
     package func apply(_ x: MatrixView, into out: MatrixView, on backend: ComputeBackend) {
@@ -89,11 +100,23 @@ package struct QuantizedLinear: @unchecked Sendable {
         backend.kernels.pointee.quantized_dot(
             type.code, weights, outputs, inputs, x.pointer, x.columns, x.rows, out.pointer, out.columns,
             nil)
+        scale(out, 0..<outputs)
+    }
+
+    /// Multiplies outputs by their scales, where there are some.
+    func scale(_ out: MatrixView, _ range: Range<Int>) {
+        guard let scales else { return }
+        for row in 0..<out.rows {
+            let values = out.row(row)
+            for index in range { values[index] *= scales[index] }
+        }
     }
 
     /// `out` ← row `index` of the weights as floats: the embedding of a token where the matrix is tied.
     package func expandRow(_ index: Int, into out: UnsafeMutablePointer<Float>, on backend: ComputeBackend) {
         precondition((0..<outputs).contains(index), "row \(index) of \(outputs)")
         backend.kernels.pointee.expand_row(type.code, weights + index * type.rowBytes(inputs), inputs, out)
+        guard let scales else { return }
+        for k in 0..<inputs { out[k] *= scales[index] }
     }
 }

@@ -73,6 +73,7 @@ extension QuantizedLinear {
                 backend.kernels.pointee.quantized_dot(
                     type.code, weights + range.lowerBound * type.rowBytes(inputs), range.count, inputs, x.pointer,
                     x.columns, x.rows, out.pointer + range.lowerBound, out.columns, panel)
+                scale(out, range)
                 return
             }
             for (row, index) in range.enumerated() { expandRow(index, into: panel + row * inputs, on: backend) }

@@ -1,3 +1,4 @@
+internal import Architectures
 package import Generation
 internal import ModelHub
 package import Tokenizers
@@ -36,6 +37,8 @@ package struct GenerationModelInfo: Sendable {
     package var contextTokens: Int
     /// The size of the vocabulary.
     package var vocabularySize: Int
+    /// Bytes of the weights that a step reads.
+    package var stepBytes: Int
     /// The chat template's source; nil if the model has none.
     package var chatTemplate: String?
     /// Turns ids into bytes; what `Grammar` is compiled against.
@@ -62,7 +65,7 @@ extension Engine {
         let model = try await generationModel(name)
         return GenerationModelInfo(
             name: name, contextTokens: model.batcher.contextTokens, vocabularySize: model.tokenizer.vocabularySize,
-            chatTemplate: model.templateSource, tokenizer: model.tokenizer)
+            stepBytes: model.batcher.model.stepBytes, chatTemplate: model.templateSource, tokenizer: model.tokenizer)
     }
 
     /// Begins an answer.

@@ -131,13 +131,19 @@ extension Engine {
             let started = ContinuousClock.now
             stage = .loading
             guard advance(name, number: number, to: .loading) else { return }
-            try await makeRoom(for: descriptor)
+            let quantization = configuration.quantization
+            let weightBytes = try await WorkerThread.run(name: "svc-measure") {
+                try HuggingFaceModel.weightBytes(descriptor, files: files, quantization) ?? descriptor.memoryBytes
+            }
+            try await makeRoom(for: descriptor, weightBytes: weightBytes)
             let resources = ModelLoader.Resources(
                 backend: configuration.backend, workers: pool, compute: computePool,
-                memoryBudgetBytes: configuration.memoryBudgetBytes)
+                memoryBudgetBytes: configuration.memoryBudgetBytes, quantization: configuration.quantization,
+                packedDirectory: configuration.packedDirectory)
             let result = try await WorkerThread.run(name: "svc-load") {
                 try ModelLoader.load(descriptor, files: files, resources: resources)
             }
+            for note in result.notes { logger.warning("\(note)", metadata: ["model": "\(name)"]) }
             do {
                 try await Canary.ask(result.model, of: name, pool: pool)
             } catch {
@@ -190,11 +196,11 @@ extension Engine {
     /// cannot both take the last.
     ///
     /// - Throws: `EngineError.overBudget`.
-    private func makeRoom(for descriptor: ModelDescriptor) async throws {
+    private func makeRoom(for descriptor: ModelDescriptor, weightBytes: Int) async throws {
         let budget = configuration.memoryBudgetBytes
         let isGeneration = descriptor.task == .generation
         // What a model needs besides its weights grows with its requests, up to this.
-        let needed = descriptor.memoryBytes + (isGeneration ? GenerationModel.cacheShare(ofBudget: budget) : 0)
+        let needed = weightBytes + (isGeneration ? GenerationModel.cacheShare(ofBudget: budget) : 0)
         func used() -> Int { entries.values.reduce(0) { $0 + $1.memoryBytes } }
         guard needed <= budget else {
             throw EngineError.overBudget(
@@ -275,7 +281,7 @@ extension Engine {
             }
         case let CheckpointError.io(_, _, reason) where reason == String(cString: strerror(EACCES)):
             return failure(.permission, "Correct the permissions, \(again)")
-        case is CheckpointError, is GGUFMetadataError, is TokenVocabularyError:
+        case is CheckpointError, is GGUFMetadataError, is TokenVocabularyError, is TranslationTokenizerError:
             return failure(.integrity, "Run `svc pull \(model) --repair`, or replace the file, \(again)")
         default: return failure(.other, "Correct what the reason names, \(again)")
         }
@@ -288,10 +294,16 @@ enum Canary {
         switch model {
         case .translation(let batcher):
             let answer = try await batcher.translate(TranslationRequest(text: "OK."))
-            guard !answer.text.isEmpty, answer.targetTokens > 0 else { throw failure("an empty translation") }
+            // A model of many languages is not told which here, and what it says then is not words in any case.
+            guard answer.targetTokens > 0, !answer.text.isEmpty || !batcher.languages.isEmpty else {
+                throw failure("an empty translation")
+            }
         case .languageIdentification(let identifier):
             let answer = try await pool.run { _ in identifier.detect("This is a sentence in English.") }
             guard answer.language != "und" else { throw failure("no language for an English sentence") }
+        case .embedding(let model):
+            let vector = try await model.embed([.text("OK.")], on: pool).vectors.first ?? []
+            guard !vector.isEmpty, vector.allSatisfy(\.isFinite) else { throw failure("a vector that is no numbers") }
         case .generation(let model):
             var request = GenerationRequest(prompt: try await pool.run { _ in try model.prompt(.text("OK.")) })
             request.sampling = .greedy

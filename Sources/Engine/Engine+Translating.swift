@@ -85,7 +85,8 @@ extension Engine {
     }
 
     private func route(_ query: TranslationQuery) throws -> Route {
-        let descriptors = order.compactMap { entries[$0]?.descriptor }.filter { $0.task == .translation }
+        let descriptors = order.filter { isChoosable($0) || $0 == query.model }.compactMap { entries[$0]?.descriptor }
+            .filter(\.canTranslate)
         func tag(_ text: String, _ languages: (ModelDescriptor) -> [String]) throws -> LanguageTag {
             guard let tag = LanguageTag(text),
                 descriptors.contains(where: { languages($0).contains { tag.isServed(by: $0) } })
@@ -97,7 +98,7 @@ extension Engine {
             target: try tag(query.target) { $0.sourceLanguages + $0.targetLanguages })
         if let name = query.model {
             let descriptor = try entry(name).descriptor
-            guard descriptor.task == .translation else {
+            guard descriptor.canTranslate else {
                 throw EngineError.wrongTask(model: name, task: descriptor.task.rawValue, wanted: "translation")
             }
             if let source = route.source, !descriptor.translates(from: source, to: route.target) {
@@ -111,9 +112,15 @@ extension Engine {
         return route
     }
 
-    /// The model for a pair: one that is ready before one that is on disk, the catalogue's order between equals.
+    /// The model for a pair: one that is ready before one that is on disk, one made for translation before one that is
+    /// asked to, the catalogue's order between equals.
     private func modelName(from source: LanguageTag, to target: LanguageTag) -> String? {
-        let names = order.filter { entries[$0]?.descriptor.translates(from: source, to: target) == true }
+        let able = order.filter {
+            entries[$0]?.descriptor.translates(from: source, to: target) == true && isChoosable($0)
+        }
+        let names =
+            able.filter { entries[$0]?.descriptor.task == .translation }
+            + able.filter { entries[$0]?.descriptor.task != .translation }
         return names.first { entries[$0]?.state == .ready } ?? names.first { isObtainable($0) } ?? names.first
     }
 
@@ -136,10 +143,7 @@ extension Engine {
             ]
             return item
         }
-        guard case .translation(let batcher) = try await acquire(name) else {
-            throw EngineError.wrongTask(model: name, task: "something else", wanted: "translation")
-        }
-        let result = try await batcher.translate(TranslationRequest(text: text, search: query.search))
+        let result = try await translate(text, with: name, from: source, to: route.target, query)
         item.text = result.text
         item.alternatives = result.alternatives
         item.warnings = result.warnings.map { ($0.kind.rawValue, $0.message) }
@@ -149,6 +153,20 @@ extension Engine {
         item.queueSeconds = result.queueSeconds
         item.inferenceSeconds = result.inferenceSeconds
         return item
+    }
+
+    private nonisolated func translate(
+        _ text: String, with name: String, from source: LanguageTag, to target: LanguageTag, _ query: TranslationQuery
+    ) async throws -> TranslationResult {
+        if let prompt = try await entry(name).descriptor.translationPrompt {
+            return try await translateByChat(text, with: name, prompt: prompt, from: source, to: target)
+        }
+        guard case .translation(let batcher) = try await acquire(name) else {
+            throw EngineError.wrongTask(model: name, task: "something else", wanted: "translation")
+        }
+        return try await batcher.translate(
+            TranslationRequest(text: text, direction: batcher.direction(from: source, to: target), search: query.search)
+        )
     }
 
     private struct Choice: Sendable {
@@ -213,7 +231,7 @@ extension Engine {
     package func languages() -> [(code: String, targets: [String])] {
         var targets: [String: Set<String>] = [:]
         for name in order where isObtainable(name) {
-            guard let descriptor = entries[name]?.descriptor, descriptor.task == .translation else { continue }
+            guard let descriptor = entries[name]?.descriptor, descriptor.canTranslate else { continue }
             for target in descriptor.targetLanguages { targets[target, default: [target]].insert(target) }
             for source in descriptor.sourceLanguages {
                 targets[source, default: [source]].formUnion(descriptor.targetLanguages)

@@ -32,7 +32,7 @@ package actor Engine {
         self.hub = hub
         self.logger = logger
         for entry in hub.catalog.entries {
-            entries[entry.name] = ModelEntry(ModelDescriptor(entry))
+            entries[entry.name] = ModelEntry(try ModelDescriptor(entry))
             order.append(entry.name)
         }
         for name in configuration.models {
@@ -100,7 +100,23 @@ package actor Engine {
     func isObtainable(_ name: String) -> Bool {
         guard let entry = entries[name], entry.state != .failed else { return false }
         if entry.loaded != nil || entry.state.isUnderWay { return true }
-        return configuration.onDemand != .never && (configuration.downloads || isInstalled(entry))
+        return configuration.onDemand != .never && (isInstalled(entry) || configuration.downloads && canBePulled(entry))
+    }
+
+    /// Whether the hub can get the model if it is not here.
+    private func canBePulled(_ entry: ModelEntry) -> Bool {
+        guard case .catalog(let listing) = entry.descriptor.origin else { return false }
+        switch listing.source {
+        case .pip, .file: return true
+        case .huggingFace, .https: return false
+        }
+    }
+
+    /// Whether the model may be chosen for a request that names none: a model that is not here and that nobody but the
+    /// user can get is answered for only where it is asked for.
+    func isChoosable(_ name: String) -> Bool {
+        guard let entry = entries[name] else { return false }
+        return entry.loaded != nil || entry.isRequired || isInstalled(entry) || canBePulled(entry)
     }
 
     /// The service as a whole.

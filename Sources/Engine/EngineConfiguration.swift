@@ -1,3 +1,4 @@
+package import Architectures
 package import Compute
 internal import Foundation
 
@@ -29,6 +30,10 @@ package struct EngineConfiguration: Sendable {
     package var loadingTimeoutSeconds = 900.0
     /// Whether the progress of loading is logged every 30 seconds.
     package var logsProgress = true
+    /// What becomes of the weights of float checkpoints; nil to compute with them as they are stored.
+    package var quantization: PackedWeights.Quantization?
+    /// Where quantised weights are kept for the next start, in a directory for each model; nil to keep none.
+    package var packedDirectory: String?
     /// Who does the arithmetic.
     package var backend: ComputeBackend
 

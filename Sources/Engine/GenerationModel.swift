@@ -33,18 +33,31 @@ package struct GenerationModel: Sendable {
                     + "\(model.vocabularySize)",
                 action: "The file is damaged or was converted wrongly; get it again.")
         }
-        let source = try checkpoint.metadata.stringIfPresent("tokenizer.chat_template")
+        return make(
+            name: descriptor.name, model, tokenizer,
+            template: try checkpoint.metadata.stringIfPresent("tokenizer.chat_template"),
+            variables: try variables(checkpoint.metadata), resources)
+    }
+
+    /// A model that begins to take requests.
+    ///
+    /// - Parameters:
+    ///   - template: the chat template's source; nil if the model has none.
+    ///   - variables: what the template may use besides the conversation.
+    static func make(
+        name: String, _ model: any CausalLanguageModel, _ tokenizer: any TextTokenizer, template: String?,
+        variables: TemplateDictionary, _ resources: ModelLoader.Resources
+    ) -> ModelLoader.Result {
         let limits = limits(model, resources)
         let batcher = ContinuousBatcher(
             model: model, tokenizer: tokenizer, backend: resources.backend, pool: resources.compute, limits: limits)
         let result = GenerationModel(
-            name: descriptor.name, batcher: batcher,
-            template: source.map { source in
+            name: name, batcher: batcher,
+            template: template.map { source in
                 Result { () throws(ChatTemplateError) in try ChatTemplate(source) }
             },
-            templateSource: source, templateVariables: try variables(checkpoint.metadata))
-        return ModelLoader.Result(
-            model: .generation(result), memoryBytes: model.sizeBytes + limits.cacheBytes)
+            templateSource: template, templateVariables: variables)
+        return ModelLoader.Result(model: .generation(result), memoryBytes: model.sizeBytes + limits.cacheBytes)
     }
 
     /// The share of the memory budget that the keys and values of one model may take: an eighth.

@@ -1,8 +1,13 @@
+internal import Generation
+internal import Tokenizers
+
 /// Language tags as clients write them (BCP 47), compared the way people mean them: case does not matter, and a
 /// model for `pt` serves `pt-BR`.
 package struct LanguageTag: Hashable, Sendable, CustomStringConvertible {
     /// The tag in its usual spelling: `pt`, `pt-BR`, `zh-Hans`.
     package let description: String
+    /// The tags that mean the same, the best first: this one, and others for `por_Latn` or `zh-TW`.
+    let meanings: [String]
 
     /// Reads a tag; nil if it is not one: letters and digits in parts of 1 to 8, the first of 2 or 3 letters.
     package init?(_ text: String) {
@@ -22,46 +27,38 @@ package struct LanguageTag: Hashable, Sendable, CustomStringConvertible {
             }
         }
         description = ([first.lowercased()] + spelled).joined(separator: "-")
+        meanings = LanguageCodes.lookup(description)
     }
 
     /// The language without script and region.
     package var primary: String { String(description.prefix { $0 != "-" }) }
 
-    /// Whether a model for `supported` serves this language: the same tag, or one of the two names no script or region.
+    /// Whether a model for `supported` serves this language: a tag that means the same, or one of the two names no script
+    /// or region.
     package func isServed(by supported: String) -> Bool {
+        if meanings.contains(supported) { return true }
         guard let other = LanguageTag(supported) else { return false }
         if other.description == description { return true }
         return other.primary == primary && (other.description == primary || description == primary)
     }
 }
 
-/// English names of languages, for people who choose from a list.
-package enum LanguageNames {
-    /// The English name, or the code itself where none is known.
-    package static func name(of code: String) -> String {
-        if let name = names[code] { return name }
-        guard let tag = LanguageTag(code), let name = names[tag.primary] else { return code }
-        return "\(name) (\(tag.description.dropFirst(tag.primary.count + 1)))"
+extension LanguageTag {
+    /// The one of a model's languages that serves this one best; nil if none does.
+    func best(of supported: [String]) -> String? {
+        for meaning in meanings where supported.contains(meaning) { return meaning }
+        return supported.first { isServed(by: $0) }
     }
+}
 
-    private static let names: [String: String] = [
-        "af": "Afrikaans", "am": "Amharic", "ar": "Arabic", "az": "Azerbaijani", "be": "Belarusian",
-        "bg": "Bulgarian", "bn": "Bengali", "bs": "Bosnian", "ca": "Catalan", "ceb": "Cebuano", "cs": "Czech",
-        "cy": "Welsh", "da": "Danish", "de": "German", "el": "Greek", "en": "English", "eo": "Esperanto",
-        "es": "Spanish", "et": "Estonian", "eu": "Basque", "fa": "Persian", "fi": "Finnish", "fr": "French",
-        "fy": "Western Frisian", "ga": "Irish", "gd": "Scottish Gaelic", "gl": "Galician", "gu": "Gujarati",
-        "he": "Hebrew", "hi": "Hindi", "hr": "Croatian", "hu": "Hungarian", "hy": "Armenian", "id": "Indonesian",
-        "is": "Icelandic", "it": "Italian", "ja": "Japanese", "jv": "Javanese", "ka": "Georgian", "kk": "Kazakh",
-        "km": "Khmer", "kn": "Kannada", "ko": "Korean", "ku": "Kurdish", "ky": "Kyrgyz", "la": "Latin",
-        "lb": "Luxembourgish", "lo": "Lao", "lt": "Lithuanian", "lv": "Latvian", "mg": "Malagasy",
-        "mk": "Macedonian", "ml": "Malayalam", "mn": "Mongolian", "mr": "Marathi", "ms": "Malay", "mt": "Maltese",
-        "my": "Burmese", "nb": "Norwegian Bokmål", "ne": "Nepali", "nl": "Dutch", "nn": "Norwegian Nynorsk",
-        "no": "Norwegian", "oc": "Occitan", "or": "Odia", "pa": "Punjabi", "pl": "Polish", "ps": "Pashto",
-        "pt": "Portuguese", "ro": "Romanian", "ru": "Russian", "sd": "Sindhi", "si": "Sinhala", "sk": "Slovak",
-        "sl": "Slovenian", "so": "Somali", "sq": "Albanian", "sr": "Serbian", "su": "Sundanese", "sv": "Swedish",
-        "sw": "Swahili", "ta": "Tamil", "te": "Telugu", "tg": "Tajik", "th": "Thai", "tk": "Turkmen",
-        "tl": "Tagalog", "tr": "Turkish", "tt": "Tatar", "ug": "Uyghur", "uk": "Ukrainian", "ur": "Urdu",
-        "uz": "Uzbek", "vi": "Vietnamese", "xh": "Xhosa", "yi": "Yiddish", "yo": "Yoruba", "zh": "Chinese",
-        "zh-Hans": "Chinese (Simplified)", "zh-Hant": "Chinese (Traditional)", "zu": "Zulu", "und": "Undetermined",
-    ]
+extension TranslationBatcher {
+    /// The languages as the model knows them: the very tags before others that serve.
+    func direction(from source: LanguageTag, to target: LanguageTag) -> TranslationDirection {
+        func language(_ tag: LanguageTag, _ isMeant: (TranslationLanguage) -> Bool) -> TranslationLanguage? {
+            let meant = languages.filter(isMeant)
+            let best = tag.best(of: meant.map(\.tag))
+            return meant.first { $0.tag == best }
+        }
+        return TranslationDirection(source: language(source, \.isSource), target: language(target, \.isTarget))
+    }
 }

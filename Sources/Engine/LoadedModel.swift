@@ -13,12 +13,14 @@ package enum LoadedModel: Sendable {
     case languageIdentification(LanguageIdentifier)
     /// Continues text.
     case generation(GenerationModel)
+    /// Turns texts into vectors.
+    case embedding(EmbeddingModel)
 
     /// Requests that it is busy with.
     var openRequests: Int {
         switch self {
         case .translation(let batcher): batcher.openRequests
-        case .languageIdentification: 0
+        case .languageIdentification, .embedding: 0
         case .generation(let model): model.batcher.openRequests
         }
     }
@@ -27,7 +29,7 @@ package enum LoadedModel: Sendable {
     var waitingSentences: Int {
         switch self {
         case .translation(let batcher): batcher.waitingSentences
-        case .languageIdentification: 0
+        case .languageIdentification, .embedding: 0
         case .generation(let model): model.batcher.waitingSequences
         }
     }
@@ -35,7 +37,7 @@ package enum LoadedModel: Sendable {
     func close() {
         switch self {
         case .translation(let batcher): batcher.close()
-        case .languageIdentification: break
+        case .languageIdentification, .embedding: break
         case .generation(let model): model.batcher.close()
         }
     }
@@ -47,6 +49,8 @@ enum ModelLoader {
     struct Result: Sendable {
         var model: LoadedModel
         var memoryBytes: Int
+        /// What the operator should know.
+        var notes: [String] = []
     }
 
     /// Loads a model from its files, by role.
@@ -55,14 +59,17 @@ enum ModelLoader {
     static func load(
         _ descriptor: ModelDescriptor, files: [String: String], resources: Resources
     ) throws -> Result {
-        if CausalModelFamily(rawValue: descriptor.family) != nil {
+        if HuggingFaceDirectory.isOne(files.keys) {
+            return try HuggingFaceLoader(descriptor, files: files, resources).load(descriptor)
+        }
+        if CausalModelFamily(ggufArchitecture: descriptor.family) != nil {
             return try GenerationModel.load(descriptor, path: path("model", files, of: descriptor.name), resources)
         }
         switch descriptor.family {
         case "bergamot": return try loadBergamot(descriptor, files, resources.backend, resources.workers)
         case "fasttext": return try loadFastText(descriptor, files)
         default:
-            let families = ["bergamot", "fasttext"] + CausalModelFamily.allCases.map(\.rawValue)
+            let families = ["bergamot", "fasttext"] + CausalModelFamily.ggufArchitectures + HuggingFaceModel.knownTypes
             throw ModelFailure(
                 stage: .loading, reason: "the family \(descriptor.family) is not one that this version runs",
                 action: "Families: \(families.joined(separator: ", ")).")
@@ -78,6 +85,12 @@ enum ModelLoader {
         var compute: ThreadPool
         /// Bytes that all models may take together.
         var memoryBudgetBytes: Int
+        /// What becomes of float weights; nil to compute with them as they are stored.
+        var quantization: PackedWeights.Quantization?
+        /// Where quantised weights are kept; nil to keep none.
+        var packedDirectory: String?
+        /// Told of bytes of a checkpoint that are read.
+        var advanced: @Sendable (Int) -> Void = { _ in }
     }
 
     private static func path(_ role: String, _ files: [String: String], of name: String) throws -> String {
@@ -128,7 +141,8 @@ enum ModelLoader {
         let batcher = TranslationBatcher(
             model: model,
             pipeline: TranslationPipeline(
-                sourceTokenizer: source, targetTokenizer: target, sourceLanguage: descriptor.sourceLanguages.first,
+                tokenizer: try BergamotTranslationTokenizer(source: source, target: target),
+                sourceLanguage: descriptor.sourceLanguages.first,
                 targetLanguage: descriptor.targetLanguages.first),
             shortlist: shortlist, pool: pool)
         return Result(

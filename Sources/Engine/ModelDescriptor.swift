@@ -1,5 +1,6 @@
 internal import Checkpoints
 internal import Foundation
+package import Generation
 package import ModelHub
 
 /// What a model is, whether it comes from the catalogue or from a path that the configuration names.
@@ -41,11 +42,15 @@ package struct ModelDescriptor: Sendable {
     package var sizeBytes: Int
     /// Bytes that it is expected to take in memory.
     package var memoryBytes: Int
+    /// How a chat model is asked to translate; nil for one that is not asked to.
+    package var translationPrompt: TranslationPrompt?
     /// Where its files are.
     package var origin: Origin
 
     /// A model of the catalogue.
-    package init(_ entry: CatalogEntry) {
+    ///
+    /// - Throws: `TranslationPrompt.Malformed`, which no catalogue that was read gives.
+    package init(_ entry: CatalogEntry) throws {
         name = entry.name
         task = entry.task
         family = entry.family
@@ -64,13 +69,19 @@ package struct ModelDescriptor: Sendable {
             }
         sizeBytes = entry.files.reduce(0) { $0 + $1.sizeBytes }
         memoryBytes = entry.memoryBytes
+        translationPrompt = try entry.translationPrompt.map { try TranslationPrompt($0) }
         origin = .catalog(entry)
     }
 
-    /// Whether it translates from one language into another.
+    /// Whether it translates: a translation model, or a chat model that is asked to.
+    package var canTranslate: Bool { task == .translation || translationPrompt != nil }
+
+    /// Whether it translates from one language into another. What is one language to the model (`en` and `en-GB`) needs no
+    /// translation.
     package func translates(from source: LanguageTag, to target: LanguageTag) -> Bool {
-        task == .translation && sourceLanguages.contains { source.isServed(by: $0) }
-            && targetLanguages.contains { target.isServed(by: $0) }
+        guard canTranslate, let known = source.best(of: sourceLanguages), let wanted = target.best(of: targetLanguages)
+        else { return false }
+        return known != wanted
     }
 }
 
@@ -80,7 +91,8 @@ extension ModelDescriptor {
         text.hasPrefix("/") || text.hasPrefix("./") || text.hasPrefix("../") || text.hasPrefix("~/")
     }
 
-    /// A model at a path: a GGUF file, a fastText file, or a directory with a Marian model beside its vocabulary.
+    /// A model at a path: a GGUF file, a fastText file, a directory with a checkpoint in the layout of Hugging Face, or one
+    /// with a Marian model beside its vocabulary.
     ///
     /// - Throws: `EngineError.unusablePath` saying what is missing.
     package init(path text: String) throws {
@@ -90,7 +102,9 @@ extension ModelDescriptor {
             throw EngineError.unusablePath(path: text, reason: "there is no such file or directory")
         }
         let url = URL(fileURLWithPath: path)
-        if isDirectory.boolValue {
+        if isDirectory.boolValue, FileManager.default.fileExists(atPath: "\(path)/config.json") {
+            self = try Self.huggingFace(directory: url, text: text)
+        } else if isDirectory.boolValue {
             self = try Self.bergamot(directory: url, text: text)
         } else if url.pathExtension == "gguf" {
             self = try Self.gguf(file: url, text: text)
@@ -99,7 +113,7 @@ extension ModelDescriptor {
         }
     }
 
-    private init(path url: URL, task: Task, family: String, format: String, files: [String: String]) {
+    init(path url: URL, task: Task, family: String, format: String, files: [String: String]) {
         name = url.lastPathComponent
         self.task = task
         self.family = family
@@ -161,7 +175,7 @@ extension ModelDescriptor {
             names.first { $0.hasPrefix(prefix) && $0.hasSuffix(suffix) }
         }
         guard let model = file("model", ".bin") else {
-            throw EngineError.unusablePath(path: text, reason: "it holds no model*.bin")
+            throw EngineError.unusablePath(path: text, reason: "it holds neither a config.json nor a model*.bin")
         }
         var files = ["model": model]
         files["vocabulary"] = file("vocab", ".spm")

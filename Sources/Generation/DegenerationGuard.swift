@@ -12,6 +12,9 @@ package struct TranslationWarning: Sendable, Equatable {
     package var kind: Kind
     /// A sentence for people.
     package var message: String
+
+    /// A warning.
+    package init(kind: Kind, message: String) { (self.kind, self.message) = (kind, message) }
 }
 
 /// Notices an output that is not a translation but a model gone astray.

@@ -2,7 +2,7 @@ package import Architectures
 internal import Compute
 internal import Foundation
 internal import Synchronization
-internal import Tokenizers
+package import Tokenizers
 
 /// Translates texts with one model. Requests are cut into sentences, and workers take batches of sentences of similar
 /// length across all requests; requests take turns, so a long document does not hold up a short one.
@@ -15,6 +15,8 @@ package final class TranslationBatcher: WorkSource {
         package var batchRows = 32
         /// Source tokens in one batch.
         package var batchTokens = 1024
+        /// Batches that are computed at once: 1 for a model whose operations the compute pool's threads share.
+        package var concurrentBatches = Int.max
 
         /// The defaults.
         package init() {}
@@ -32,6 +34,7 @@ package final class TranslationBatcher: WorkSource {
         var ring: [PendingJob] = []
         var pendingUnits = 0
         var openRequests = 0
+        var runningBatches = 0
     }
 
     private struct Item {
@@ -71,6 +74,9 @@ package final class TranslationBatcher: WorkSource {
         }
         for job in jobs { job.end(.failure(CancellationError())) }
     }
+
+    /// The languages that the model has marks for; empty where it knows one direction alone.
+    package var languages: [TranslationLanguage] { pipeline.tokenizer.languages }
 
     /// Requests that wait or run.
     package var openRequests: Int { state.withLock { $0.openRequests } }
@@ -123,14 +129,20 @@ package final class TranslationBatcher: WorkSource {
                 if job.hasEnded { continue }
                 return { [self] _ in prepare(job) }
             }
+            guard state.runningBatches < limits.concurrentBatches else { return nil }
             let batch = takeBatch(&state)
             if batch.isEmpty { return nil }
-            return { [self] context in translate(batch, context) }
+            state.runningBatches += 1
+            return { [self] context in
+                translate(batch, context)
+                self.state.withLock { $0.runningBatches -= 1 }
+                if limits.concurrentBatches < pool.threads { pool.announce() }
+            }
         }
     }
 
     private func prepare(_ job: TranslationJob) {
-        let plan = pipeline.plan(job.request.text, endOfSequence: model.endOfSequence)
+        let plan = pipeline.plan(job.request.text, job.request.direction)
         job.begin(plan)
         guard !plan.units.isEmpty else {
             job.succeed(pipeline)
@@ -154,7 +166,8 @@ package final class TranslationBatcher: WorkSource {
             return true
         }
         guard let anchor = state.ring.first?.units.first else { return [] }
-        let share = (state.pendingUnits + pool.threads - 1) / pool.threads
+        let workers = min(pool.threads, limits.concurrentBatches)
+        let share = (state.pendingUnits + workers - 1) / workers
         let perJob = max(1, Self.window / state.ring.count)
         var window: [(distance: Int, entry: Int, unit: Int, length: Int)] = []
         for (entry, pending) in state.ring.enumerated() {
@@ -185,12 +198,32 @@ package final class TranslationBatcher: WorkSource {
         return batch
     }
 
+    /// Tokens that a translation may have besides the share of its source: short sentences become long ones in other
+    /// languages.
+    private static let spareTokens = 16
+
+    /// What a request asks for, and what the model wants of every search.
+    private func options(_ request: TranslationRequest, sourceLength: Int) -> SearchOptions {
+        var options = request.search
+        guard model.startToken != nil else { return options }
+        options.style = .pooled
+        options.endTokens = model.endTokens
+        options.bannedTokens = model.bannedTokens
+        options.forcedLastToken = model.forcedEndOfSequence
+        options.forcedFirstToken = pipeline.tokenizer.forcedFirstToken(to: request.direction.target?.code)
+        let byLength = options.limit(sourceLength: sourceLength) + Self.spareTokens
+        options.maximumLengthFactor = .infinity
+        options.maximumTokens = min(options.maximumTokens ?? .max, byLength, model.maximumTargetLength - 1)
+        return options
+    }
+
     private func translate(_ batch: [Item], _ context: WorkerContext) {
         for item in batch { item.job.noteStart() }
         let requests = batch.map { item in
             let source = item.job.source(of: item.unit)
             return SearchRequest(
-                source: source, candidates: shortlist?.candidates(for: source), options: item.job.request.search)
+                source: source, candidates: shortlist?.candidates(for: source),
+                options: options(item.job.request, sourceLength: source.count))
         }
         let results = BatchSearch.run(
             requests, model: model, workspace: context.workspace,
@@ -199,7 +232,7 @@ package final class TranslationBatcher: WorkSource {
             let hypotheses = results[index]
             guard let best = hypotheses.first else { continue }
             let isLast = item.job.complete(
-                item.unit, texts: hypotheses.map { pipeline.targetTokenizer.decode($0.tokens) },
+                item.unit, texts: hypotheses.map { pipeline.tokenizer.decode($0.tokens) },
                 targetTokens: best.tokens.count + (best.reachedLimit ? 0 : 1),
                 warnings: DegenerationGuard.warnings(source: requests[index].source, hypothesis: best))
             if isLast { item.job.succeed(pipeline) }

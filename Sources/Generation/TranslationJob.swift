@@ -5,12 +5,17 @@ internal import Synchronization
 package struct TranslationRequest: Sendable {
     /// The text: any number of sentences and paragraphs.
     package var text: String
+    /// The languages, as the model knows them.
+    package var direction: TranslationDirection
     /// How to search, for each sentence.
     package var search: SearchOptions
 
     /// A text and how to search.
-    package init(text: String, search: SearchOptions = SearchOptions()) {
+    package init(
+        text: String, direction: TranslationDirection = TranslationDirection(), search: SearchOptions = SearchOptions()
+    ) {
         self.text = text
+        self.direction = direction
         self.search = search
     }
 }
@@ -31,6 +36,16 @@ package struct TranslationResult: Sendable, Equatable {
     package var queueSeconds: Double
     /// From then to the end, in seconds.
     package var inferenceSeconds: Double
+
+    /// A translated text, however it was translated.
+    package init(
+        text: String, alternatives: [String], warnings: [TranslationWarning], sourceTokens: Int, targetTokens: Int,
+        queueSeconds: Double, inferenceSeconds: Double
+    ) {
+        (self.text, self.alternatives, self.warnings) = (text, alternatives, warnings)
+        (self.sourceTokens, self.targetTokens) = (sourceTokens, targetTokens)
+        (self.queueSeconds, self.inferenceSeconds) = (queueSeconds, inferenceSeconds)
+    }
 }
 
 /// One text on its way through the batcher. Its sentences may be in several batches at once.

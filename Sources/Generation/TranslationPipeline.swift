@@ -1,29 +1,47 @@
 package import Tokenizers
 
+/// The languages of a request, as the model knows them; nil where it knows one direction alone.
+package struct TranslationDirection: Sendable, Equatable {
+    /// What the text is in.
+    package var source: TranslationLanguage?
+    /// What it becomes.
+    package var target: TranslationLanguage?
+
+    /// A direction.
+    package init(source: TranslationLanguage? = nil, target: TranslationLanguage? = nil) {
+        (self.source, self.target) = (source, target)
+    }
+}
+
 /// From text to sentences of tokens and back. Knows languages and tokenizers, nothing of tensors.
 package struct TranslationPipeline: Sendable {
-    /// Cuts the source's sentences into pieces.
-    package let sourceTokenizer: UnigramTokenizer
-    /// Joins the target's pieces into text.
-    package let targetTokenizer: UnigramTokenizer
-    private let splitter: SentenceSplitter
-    /// What stands between two chunks of one long sentence: nothing where the language writes no spaces.
-    private let chunkSeparator: String
+    /// Cuts the source's sentences into pieces, and joins the target's into text.
+    package let tokenizer: any TranslationTokenizer
+    /// BCP 47: what requests are in and become that do not say.
+    private let sourceLanguage: String?
+    private let targetLanguage: String?
+    /// Longer sentences are cut: the models are trained on sentences, and quality falls off beyond.
+    private let maximumPieces: Int
 
-    /// Sentences with more pieces are cut: the models are trained on sentences, and quality falls off beyond.
-    private static let maximumPieces = 127
-    private static let languagesWithoutSpaces: Set<String> = ["zh", "ja", "th", "lo", "my", "km", "yue"]
+    private static let languagesWithoutSpaces: Set<String> = ["zh", "ja", "th", "lo", "my", "km", "yue", "bo", "dz"]
 
-    /// A pipeline for one direction. Languages are BCP 47 codes.
+    /// A pipeline for a model.
+    ///
+    /// - Parameters:
+    ///   - sourceLanguage, targetLanguage: BCP 47 codes, for requests that do not name languages.
+    ///   - maximumPieces: a sentence with more is cut into parts.
     package init(
-        sourceTokenizer: UnigramTokenizer, targetTokenizer: UnigramTokenizer, sourceLanguage: String?,
-        targetLanguage: String?
+        tokenizer: any TranslationTokenizer, sourceLanguage: String?, targetLanguage: String?, maximumPieces: Int = 127
     ) {
-        self.sourceTokenizer = sourceTokenizer
-        self.targetTokenizer = targetTokenizer
-        splitter = SentenceSplitter(language: sourceLanguage)
-        let primary = targetLanguage.map { String($0.prefix { $0 != "-" }) } ?? ""
-        chunkSeparator = Self.languagesWithoutSpaces.contains(primary) ? "" : " "
+        self.tokenizer = tokenizer
+        (self.sourceLanguage, self.targetLanguage) = (sourceLanguage, targetLanguage)
+        self.maximumPieces = maximumPieces
+    }
+
+    /// What stands between two chunks of one long sentence: nothing where the language writes no spaces.
+    private func chunkSeparator(_ direction: TranslationDirection) -> String {
+        let tag = direction.target?.tag ?? targetLanguage ?? ""
+        return Self.languagesWithoutSpaces.contains(String(tag.prefix { $0 != "-" })) ? "" : " "
     }
 
     /// A text taken apart.
@@ -44,15 +62,18 @@ package struct TranslationPipeline: Sendable {
         package var parts: [Part] = []
         /// The white space at the end.
         package var trailing = ""
-        /// What is translated: token ids, each ending in the end token.
+        /// What is translated: token ids with the marks that the model wants.
         package var units: [[Int32]] = []
+        /// The languages.
+        package var direction = TranslationDirection()
     }
 
-    /// Takes a text apart: sentences, tokens, chunks of at most 127 pieces. Text without a letter (numbers, emoji,
+    /// Takes a text apart: sentences, tokens, chunks of at most `maximumPieces`. Text without a letter (numbers, emoji,
     /// punctuation) needs no translation and is copied.
-    package func plan(_ text: String, endOfSequence: Int32) -> Plan {
-        let split = splitter.split(text)
+    package func plan(_ text: String, _ direction: TranslationDirection = TranslationDirection()) -> Plan {
+        let split = SentenceSplitter(language: direction.source?.tag ?? sourceLanguage).split(text)
         var plan = Plan()
+        plan.direction = direction
         plan.trailing = split.trailing
         for segment in split.segments {
             guard segment.text.unicodeScalars.contains(where: \.properties.isAlphabetic) else {
@@ -60,10 +81,13 @@ package struct TranslationPipeline: Sendable {
                 continue
             }
             let isCapitals = Self.isWrittenInCapitals(segment.text)
-            let pieces = sourceTokenizer.encode(isCapitals ? Self.sentenceCase(segment.text) : segment.text)
+            let pieces = tokenizer.pieces(isCapitals ? Self.sentenceCase(segment.text) : segment.text)
             let first = plan.units.count
-            for start in stride(from: 0, to: pieces.count, by: Self.maximumPieces) {
-                plan.units.append(pieces[start..<min(start + Self.maximumPieces, pieces.count)] + [endOfSequence])
+            for start in stride(from: 0, to: pieces.count, by: maximumPieces) {
+                plan.units.append(
+                    tokenizer.source(
+                        pieces[start..<min(start + maximumPieces, pieces.count)], from: direction.source?.code,
+                        to: direction.target?.code))
             }
             let units = first..<plan.units.count
             plan.parts.append(
@@ -92,6 +116,7 @@ package struct TranslationPipeline: Sendable {
     /// Puts a translation together: the source's white space between the sentences, each unit's text in its place.
     package func assemble(_ plan: Plan, texts: [String]) -> String {
         var result = ""
+        let chunkSeparator = chunkSeparator(plan.direction)
         for part in plan.parts {
             result += part.gap
             let text = part.verbatim ?? texts[part.units].joined(separator: chunkSeparator)

@@ -63,13 +63,15 @@ package enum ServiceApplication {
             engine: engine, configuration: configuration, keys: keys, work: work)
         let detect = DetectController(engine: engine, configuration: configuration, keys: keys, work: work)
         let info = InfoController(engine: engine, configuration: configuration)
+        let embedding = EmbeddingController(engine: engine, configuration: configuration, work: work)
         return [
             Route(.get, "/health", health.health), Route(.get, "/health/live", health.live),
             Route(.get, "/health/ready", health.ready), Route(.get, "/models", models.list),
             Route(.get, "/models/{name}", models.show), Route(.get, "/models/{name}/info", models.show),
             Route(.post, "/models/{name}/load", models.load), Route(.post, "/models/{name}/unload", models.unload),
             Route(.post, "/translate", translate.translate), Route(.get, "/languages", translate.languages),
-            Route(.post, "/detect", detect.detect), Route(.get, "/version", info.version),
+            Route(.post, "/detect", detect.detect), Route(.post, "/v1/embeddings", embedding.embed),
+            Route(.get, "/version", info.version),
             Route(.get, "/openapi.json", info.openAPI), Route(.get, "/metrics", info.metrics),
         ]
     }

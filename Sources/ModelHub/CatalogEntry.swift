@@ -62,7 +62,7 @@ package struct CatalogEntry: Hashable, Sendable {
     package var summary: String
     /// Where its files come from.
     package var source: ModelSource
-    /// Its files. Only a `file:` source may leave this empty, which means every file there.
+    /// Its files. Only `file:` and `hf:` sources may leave this empty, which means every file there.
     package var files: [CatalogFile]
     /// The size of what is downloaded, in bytes; the files may be smaller or larger.
     package var downloadBytes: Int
@@ -76,6 +76,9 @@ package struct CatalogEntry: Hashable, Sendable {
     package var format: String
     /// An estimate of the memory it takes once loaded, in bytes.
     package var memoryBytes: Int
+    /// How a chat model is asked to translate, with the places `{source}`, `{target}` and `{text}`; nil for a model that is
+    /// not asked to.
+    package var translationPrompt: String?
     /// Papers and pages about it.
     package var references: [String]
 
@@ -83,7 +86,7 @@ package struct CatalogEntry: Hashable, Sendable {
     package init(
         name: String, task: Task, family: String, summary: String = "", source: ModelSource, files: [CatalogFile] = [],
         downloadBytes: Int = 0, licence: String = "", languages: Languages = Languages(), parameters: Int = 0,
-        format: String = "", memoryBytes: Int = 0, references: [String] = []
+        format: String = "", memoryBytes: Int = 0, translationPrompt: String? = nil, references: [String] = []
     ) {
         self.name = name
         self.task = task
@@ -97,6 +100,7 @@ package struct CatalogEntry: Hashable, Sendable {
         self.parameters = parameters
         self.format = format
         self.memoryBytes = memoryBytes
+        self.translationPrompt = translationPrompt
         self.references = references
     }
 }
@@ -148,6 +152,7 @@ extension CatalogEntry: Decodable {
         case name, task, family, summary, source, files, licence, languages, parameters, format, references
         case downloadBytes = "download_bytes"
         case memoryBytes = "memory_bytes"
+        case translationPrompt = "translation_prompt"
     }
 
     package init(from decoder: any Decoder) throws {
@@ -167,7 +172,11 @@ extension CatalogEntry: Decodable {
         summary = try values.text(.summary)
         source = try values.source(.source)
         files = try values.decode([CatalogFile].self, forKey: .files)
-        if files.isEmpty, case .file = source {} else if files.isEmpty { throw values.error(.files, "is empty") }
+        switch source {
+        // What such a source has, it has: a directory's files, or a revision's.
+        case .file, .huggingFace: break
+        case .pip, .https: if files.isEmpty { throw values.error(.files, "is empty") }
+        }
         for (key, names) in [("role", files.map(\.role)), ("path", files.map(\.path))] {
             if Set(names).count < names.count { throw values.error(.files, "has one \(key) twice") }
         }
@@ -181,6 +190,16 @@ extension CatalogEntry: Decodable {
         languages = try values.decodeIfPresent(Languages.self, forKey: .languages) ?? Languages()
         if task == .translation, languages.source.isEmpty || languages.target.isEmpty {
             throw values.error(.languages, "must list source and target for a translation model")
+        }
+        translationPrompt = try values.decodeIfPresent(String.self, forKey: .translationPrompt)
+        if let translationPrompt {
+            guard task == .generation else { throw values.error(.translationPrompt, "is for generation models") }
+            guard !languages.source.isEmpty, !languages.target.isEmpty else {
+                throw values.error(.languages, "must list source and target for a model that is asked to translate")
+            }
+            for place in ["{target}", "{text}"] where !translationPrompt.contains(place) {
+                throw values.error(.translationPrompt, "has no \(place)")
+            }
         }
         parameters = try values.count(.parameters)
         format = try values.text(.format)
@@ -231,6 +250,9 @@ extension KeyedDecodingContainer {
 extension String {
     /// Whether this is a SHA-256 as files are named by it.
     var isSHA256: Bool { utf8.count == 64 && isLowercaseHexadecimal }
+
+    /// Whether this is a SHA-1 as git names objects by it.
+    var isGitDigest: Bool { utf8.count == 40 && isLowercaseHexadecimal }
 
     /// Whether every byte is a digit or one of a to f.
     var isLowercaseHexadecimal: Bool {

@@ -5,19 +5,38 @@ import Foundation
 enum FileDigest {
     private static let pieceSize = 1 << 20
 
+    /// The digest of a file's bytes of the kind that `expected` is: SHA-256, or git's SHA-1 of a blob, which begins with its
+    /// length.
+    static func digest(
+        of path: String, like expected: String, _ status: Disk.Status, _ cancellation: Cancellation,
+        advanced: (Int) -> Void
+    ) throws -> String {
+        guard expected.isGitDigest else { return try sha256(of: path, cancellation, advanced: advanced) }
+        var hash = Insecure.SHA1()
+        hash.update(data: Array("blob \(status.sizeBytes)\0".utf8))
+        try update(&hash, with: path, cancellation, advanced)
+        return hexadecimal(hash.finalize())
+    }
+
     /// The SHA-256 of a file's bytes, in hexadecimal. Reads rather than maps: a file that shrinks while it is
     /// mapped kills its reader. `advanced` is told the bytes of each piece.
     static func sha256(of path: String, _ cancellation: Cancellation, advanced: (Int) -> Void) throws -> String {
+        var hash = SHA256()
+        try update(&hash, with: path, cancellation, advanced)
+        return hexadecimal(hash.finalize())
+    }
+
+    private static func update(
+        _ hash: inout some HashFunction, with path: String, _ cancellation: Cancellation, _ advanced: (Int) -> Void
+    ) throws {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Disk.failure("read", path) }
         defer { close(descriptor) }
-        var hash = SHA256()
         try readPieces(descriptor, path) { piece in
             try cancellation.check()
             hash.update(bufferPointer: piece)
             advanced(piece.count)
         }
-        return hexadecimal(hash.finalize())
     }
 
     /// Reads an open file to its end, in pieces of 1 MB.
@@ -44,7 +63,7 @@ enum FileDigest {
         return String(hexadecimal(hash.finalize()).prefix(40))
     }
 
-    static func hexadecimal(_ digest: SHA256.Digest) -> String {
+    static func hexadecimal(_ digest: some Sequence<UInt8>) -> String {
         let digits = Array("0123456789abcdef".utf8)
         return String(decoding: digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
@@ -88,6 +107,7 @@ struct VerifiedRecord: Codable, Equatable {
         let pending = path(sha256, repository) + "." + Disk.uniqueSuffix()
         guard let json = try? JSONEncoder().encode(VerifiedRecord(status)) else { return }
         do {
+            try Disk.makeDirectory(repository.verified)
             try Disk.writeFile(Array(json), to: pending)
             try Disk.move(pending, to: path(sha256, repository))
         } catch {

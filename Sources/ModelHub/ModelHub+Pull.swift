@@ -31,6 +31,10 @@ extension ModelHub {
     private func pullLocked(
         _ entry: CatalogEntry, _ repository: ModelRepository, rehash: Bool, _ reporter: ProgressReporter
     ) async throws -> InstalledModel {
+        // Before anything is written: the Hub's cache belongs to other programs too.
+        if case .huggingFace = entry.source {
+            throw ModelHubError.unsupportedSource(model: entry.name, source: "\(entry.source)")
+        }
         let total = entry.downloadBytes > 0 ? entry.downloadBytes : nil
         let lock = try await StoreLock.acquire(repository.lockPath) {
             let size = Disk.sizeOfTree(repository.temporary)

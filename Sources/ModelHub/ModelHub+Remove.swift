@@ -38,6 +38,10 @@ extension ModelHub {
             throw ModelHubError.busy(model: entry.name)
         }
         defer { lock.release() }
+        // The Hub's cache belongs to other programs too.
+        if case .huggingFace = entry.source {
+            throw ModelHubError.unsupportedSource(model: entry.name, source: "\(entry.source)")
+        }
         // A file: repository has one model, so all that is in it goes, whatever the listing says by now.
         if case .file = entry.source { return try removeAll(entry, repository) }
 

@@ -18,7 +18,7 @@ package struct InstalledModel: Equatable, Sendable {
     package let revision: String
     /// The absolute path of each file, by its role.
     package let files: [String: String]
-    /// The SHA-256 that each file must have, by its role.
+    /// The digest that each file must have, by its role: a SHA-256, or git's SHA-1 for small files of the Hugging Face Hub.
     package let sha256: [String: String]
     /// The size of all files together, in bytes.
     package let sizeBytes: Int
@@ -100,7 +100,7 @@ package final class ModelHub: Sendable {
                 done += status.sizeBytes
                 continue
             }
-            let found = try FileDigest.sha256(of: path, cancellation) { count in
+            let found = try FileDigest.digest(of: path, like: expected, status, cancellation) { count in
                 done += count
                 reporter.report(
                     PullProgress(
@@ -122,6 +122,13 @@ package final class ModelHub: Sendable {
         case .pip(_, let version): return Snapshot(revision: version, files: entry.files)
         case .file where !entry.files.isEmpty:
             return Snapshot(revision: FileDigest.revision(of: entry.files), files: entry.files)
+        case .huggingFace(_, _, let name):
+            let name = name ?? "main"
+            // A commit stands for itself.
+            let commit = name.isGitDigest ? name : try repository.revision(of: name)
+            guard let commit else { return nil }
+            let files = try repository.linkedFiles(commit)
+            return Snapshot(revision: commit, files: files, isWhole: !files.isEmpty)
         default:
             guard let revision = try repository.mainRevision() else { return nil }
             let files = try repository.linkedFiles(revision)
@@ -142,8 +149,16 @@ package final class ModelHub: Sendable {
 extension ModelRepository {
     /// The repository of `store` that a path in a snapshot belongs to.
     init?(containing path: String, store: ModelStore) {
-        guard path.hasPrefix(store.root + "/") else { return nil }
-        let name = path.dropFirst(store.root.count + 1).prefix { $0 != "/" }
-        self.init(store: store.root, name: String(name))
+        func name(in root: String) -> String? {
+            guard path.hasPrefix(root + "/") else { return nil }
+            return String(path.dropFirst(root.count + 1).prefix { $0 != "/" })
+        }
+        if let name = name(in: store.root) {
+            self.init(store: store.root, name: name)
+        } else if let name = name(in: store.huggingFaceRoot) {
+            self.init(store: store.huggingFaceRoot, name: name, records: store.root + "/.verified/" + name)
+        } else {
+            return nil
+        }
     }
 }

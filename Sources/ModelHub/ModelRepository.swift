@@ -21,13 +21,16 @@ struct ModelRepository: Hashable, Sendable {
     let lockPath: String
     var blobs: String { directory + "/blobs" }
     var snapshots: String { directory + "/snapshots" }
-    var verified: String { directory + "/.verified" }
+    /// Where `VerifiedRecord`s are.
+    let verified: String
     var temporary: String { directory + "/.temporary" }
     private var references: String { directory + "/refs" }
     private var mainReference: String { references + "/main" }
 
-    init(store root: String, name: String) {
+    /// - Parameter records: where it is noted which blobs were hashed, if not in the repository itself.
+    init(store root: String, name: String, records: String? = nil) {
         directory = root + "/" + name
+        verified = records ?? root + "/" + name + "/.verified"
         lockPath = root + "/.locks/" + name + "/pull.lock"
     }
 
@@ -37,11 +40,12 @@ struct ModelRepository: Hashable, Sendable {
 
     func file(_ path: String, _ revision: String) -> String { snapshot(revision) + "/" + path }
 
-    /// The SHA-256 that the snapshot's link for `path` points at, or nil if there is no such link.
+    /// The digest that the snapshot's link for `path` points at, or nil if there is no such link. It is a SHA-256, but for
+    /// small files of the Hugging Face Hub, which have git's SHA-1.
     func linkedDigest(_ path: String, _ revision: String) -> String? {
         guard let target = Disk.linkTarget(file(path, revision)) else { return nil }
         let name = (target as NSString).lastPathComponent
-        return name.isSHA256 ? name : nil
+        return name.isSHA256 || name.isGitDigest ? name : nil
     }
 
     /// Whether the snapshot has `file`, by link and size. Hashing is not looking: see `VerifiedRecord`.
@@ -72,8 +76,12 @@ struct ModelRepository: Hashable, Sendable {
     }
 
     /// The revision of `refs/main`, or nil where there is none that could be ours.
-    func mainRevision() throws -> String? {
-        guard let bytes = try Disk.smallFile(mainReference, limitBytes: 256) else { return nil }
+    func mainRevision() throws -> String? { try revision(of: "main") }
+
+    /// The revision that a name (a branch, a tag) stands for, or nil where there is none that could be ours. The name is a
+    /// relative path, checked as such before.
+    func revision(of name: String) throws -> String? {
+        guard let bytes = try Disk.smallFile(references + "/" + name, limitBytes: 256) else { return nil }
         let text = String(decoding: bytes, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
         return text.isIdentifier(allowing: ".!+_-") ? text : nil
     }

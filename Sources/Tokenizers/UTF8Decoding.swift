@@ -32,3 +32,28 @@ enum UTF8Decoding {
         }
     }
 }
+
+extension UTF8Decoding {
+    /// The scalar that begins at `index`, where the text is well-formed, and its length.
+    @inline(__always)
+    static func scalar(_ text: UnsafeRawBufferPointer, _ index: Int) -> (scalar: UInt32, length: Int) {
+        let lead = text[index]
+        if lead < 0x80 { return (UInt32(lead), 1) }
+        func trail(_ distance: Int) -> UInt32 { UInt32(text[index + distance] & 0x3F) }
+        if lead < 0xE0 { return (UInt32(lead & 0x1F) << 6 | trail(1), 2) }
+        if lead < 0xF0 { return (UInt32(lead & 0x0F) << 12 | trail(1) << 6 | trail(2), 3) }
+        return (UInt32(lead & 0x07) << 18 | trail(1) << 12 | trail(2) << 6 | trail(3), 4)
+    }
+}
+
+extension UTF8Decoding {
+    /// Whether `text` is well-formed UTF-8.
+    static func isText(_ text: UnsafeRawBufferPointer) -> Bool {
+        var index = 0
+        while index < text.count {
+            guard let length = characterLength(text, at: index) else { return false }
+            index += length
+        }
+        return true
+    }
+}

@@ -20,7 +20,15 @@ package final class UnigramTokenizer: Sendable {
     ///
     /// - Throws: `CheckpointError.unsupported` for a model of another kind than Unigram, and
     ///   `CheckpointError.invalid` for pieces that are spelled alike and for damaged normalization rules.
-    package init(_ model: SentencePieceModel) throws {
+    package convenience init(_ model: SentencePieceModel) throws {
+        try self.init(
+            model, unknown: model.byteFallback ? .spell(model.byteIDs) : .merge(into: model.unknownID ?? -1))
+    }
+
+    /// Builds the tables of a model, of which `unknown` says what becomes of characters without a piece.
+    ///
+    /// - Throws: as `init(_:)`.
+    init(_ model: SentencePieceModel, unknown: UnigramLattice.UnknownPolicy) throws {
         guard model.modelKind == .unigram else {
             throw CheckpointError.unsupported(
                 file: model.source, offset: model.modelKindFileOffset,
@@ -37,7 +45,7 @@ package final class UnigramTokenizer: Sendable {
         lattice = UnigramLattice(
             trie: try Self.trie(model, of: [.normal, .userDefined]), scores: model.pieces.map(Self.score),
             lengths: model.pieces.map { UInt16($0.bytes.count) }, unknownScore: Self.unknownScore(model),
-            unknownPolicy: model.byteFallback ? .spell(model.byteIDs) : .merge(into: unknownID))
+            unknownPolicy: unknown)
         decoder = try PieceDecoder(model)
     }
 
@@ -66,7 +74,8 @@ package final class UnigramTokenizer: Sendable {
         return Array(decoder.piece(Int(id)))
     }
 
-    private static func trie(
+    /// The pieces of some kinds, by their spelling.
+    static func trie(
         _ model: SentencePieceModel, of kinds: Set<SentencePieceModel.PieceKind>
     ) throws -> PieceTrie {
         do {

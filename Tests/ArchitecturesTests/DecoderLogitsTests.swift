@@ -69,7 +69,7 @@ import Testing
         let run = try DecoderRun(DecoderFixture.tinyPath("gemma3"))
         let cache = run.cache()
         let workspace = Workspace()
-        let resources = DecoderResources(backend: run.backend, pool: run.pool, workspace: workspace)
+        let resources = ComputeResources(backend: run.backend, pool: run.pool, workspace: workspace)
         let window = try #require(run.model.configuration.window)
         let groups = run.model.cacheLayout.groups
         let local = try #require(groups.first { $0.window == window })

@@ -20,6 +20,7 @@ import Testing
                 for (i, byte) in withUnsafeBytes(of: scale, Array.init).enumerated() { bytes[start + i] = byte }
             case .f16: putHalf(scale - 0.05, at: start)
             case .bf16: bytes[start + 1] = 0x3c
+            case .i8: break
             case .q4_0, .q5_0, .q8_0, .iq4_NL: putHalf(scale, at: start)
             case .q4_1, .q5_1, .q4_K, .q5_K:
                 putHalf(scale, at: start)
@@ -63,6 +64,7 @@ import Testing
         switch type {
         case .f32: return Float(bitPattern: (0..<4).reduce(0) { $0 | UInt32(b[$1]) << UInt32(8 * $1) })
         case .f16: return half(b, 0)
+        case .i8: return Float(Int8(bitPattern: b[0]))
         case .bf16: return Float(bitPattern: UInt32(b[0]) << 16 | UInt32(b[1]) << 24)
         case .q4_0: return half(b, 0) * Float(nibble(2) - 8)
         case .q4_1: return half(b, 0) * Float(nibble(4)) + half(b, 2)

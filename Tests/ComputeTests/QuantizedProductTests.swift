@@ -142,7 +142,7 @@ import Testing
     }
 
     /// A damaged file's scales are infinite or no numbers: so are the results, and only those of the damaged row.
-    @Test(arguments: WeightType.allCases, [1, 7, 30])
+    @Test(arguments: WeightType.allCases.filter { $0 != .i8 }, [1, 7, 30])
     func damagedScalesStayInTheirOutput(type: WeightType, rows: Int) {
         var generator = Generator(state: UInt64(type.rawValue))
         var bytes = QuantizedLinearTests.blocks(type, rows: 5, columns: 256, &generator)

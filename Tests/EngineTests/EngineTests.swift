@@ -71,7 +71,7 @@ import Testing
 
     /// Room for one translation model: the one used longest ago makes way.
     @Test func theLeastRecentlyUsedModelMakesRoom() async throws {
-        let descriptor = ModelDescriptor(try InstalledModels.hub().catalog.entry(named: "firefox-en-pt"))
+        let descriptor = try ModelDescriptor(InstalledModels.hub().catalog.entry(named: "firefox-en-pt"))
         try await Self.with({ $0.memoryBudgetBytes = descriptor.memoryBytes + 10_000_000 }) { engine async throws in
             _ = try await engine.translate(TranslationQuery(texts: ["Hello."], source: "en", target: "pt"))
             _ = try await engine.translate(TranslationQuery(texts: ["Olá."], source: "pt", target: "en"))

@@ -15,16 +15,11 @@ import Testing
     @Test(arguments: [
         ("pt", "pt", true), ("pt-BR", "pt", true), ("pt", "pt-BR", true), ("pt-PT", "pt-BR", false),
         ("es", "pt", false),
-        ("zh-Hans", "zh", true), ("zh-Hans", "zh-Hant", false),
+        ("zh-Hans", "zh", true), ("zh-Hans", "zh-Hant", false), ("por_Latn", "pt", true), ("zh-TW", "zh-Hant", true),
+        ("zh-TW", "zh-Hans", false), ("no", "nb", true), ("sr-Latn", "sr", true), ("en", "eo", false),
     ])
     func aModelServesWhatPeopleMean(asked: String, supported: String, served: Bool) throws {
         let tag = try #require(LanguageTag(asked))
         #expect(tag.isServed(by: supported) == served)
-    }
-
-    @Test func names() {
-        #expect(LanguageNames.name(of: "pt") == "Portuguese")
-        #expect(LanguageNames.name(of: "pt-BR") == "Portuguese (BR)")
-        #expect(LanguageNames.name(of: "xx") == "xx")
     }
 }

@@ -15,7 +15,7 @@ import Tokenizers
         let firefox = try FirefoxModel(name)
         // The engine splits its input into sentences; here each line goes through our own pipeline.
         let outputs = sentences.sentences.map { sentence in
-            let plan = firefox.pipeline.plan(sentence.source, endOfSequence: firefox.model.endOfSequence)
+            let plan = firefox.pipeline.plan(sentence.source)
             let units = plan.units.map { SearchRequest(source: $0, candidates: firefox.shortlist.candidates(for: $0)) }
             let texts = firefox.run(units).map { firefox.tokenizer.decode($0[0].tokens) }
             return firefox.pipeline.assemble(plan, texts: texts)

@@ -97,7 +97,7 @@ import Testing
             let ids = prompt.promptIds + prompt.ids.prefix(sampled.samples.count - prompt.promptIds.count)
             let cache = KVCache(pool: pages, contextTokens: model.configuration.contextTokens)
             let workspace = Workspace()
-            let resources = DecoderResources(backend: backend, pool: pool, workspace: workspace)
+            let resources = ComputeResources(backend: backend, pool: pool, workspace: workspace)
             while cache.length < sampled.samples.count {
                 // The prompt in chunks, what was generated one by one.
                 let left = prompt.promptIds.count - cache.length

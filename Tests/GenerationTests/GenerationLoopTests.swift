@@ -19,7 +19,7 @@ import Tokenizers
         return GenerationLoop(
             model: model, tokenizer: try GGUFTokenizer.tokenizer(checkpoint.metadata),
             contextTokens: model.configuration.contextTokens, limits: limits,
-            resources: DecoderResources(backend: ComputeBackend(), pool: pool, workspace: Workspace()))
+            resources: ComputeResources(backend: ComputeBackend(), pool: pool, workspace: Workspace()))
     }
 
     private func request(_ prompt: [Int32], maxTokens: Int) -> ActiveRequest {

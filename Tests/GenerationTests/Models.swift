@@ -23,8 +23,8 @@ struct FirefoxModel {
             targetVocabularySize: model.targetVocabularySize, sharedVocabulary: true)
         let languages = name == "firefox-en-pt" ? ("en", "pt") : ("pt", "en")
         pipeline = TranslationPipeline(
-            sourceTokenizer: tokenizer, targetTokenizer: tokenizer, sourceLanguage: languages.0,
-            targetLanguage: languages.1)
+            tokenizer: try BergamotTranslationTokenizer(source: tokenizer, target: tokenizer),
+            sourceLanguage: languages.0, targetLanguage: languages.1)
     }
 
     func request(_ text: String, options: SearchOptions = SearchOptions()) -> SearchRequest {

@@ -13,7 +13,7 @@ import Tokenizers
     ])
     func whiteSpaceComesBackAsItWas(text: String) throws {
         let pipeline = try FirefoxModel("firefox-en-pt").pipeline
-        let plan = pipeline.plan(text, endOfSequence: 0)
+        let plan = pipeline.plan(text)
         // Every unit "translated" to one word: what is left between the words is the text's own white space.
         let result = pipeline.assemble(plan, texts: plan.units.map { _ in "W" })
         func whiteSpace(_ text: String) -> [Character] {
@@ -25,7 +25,7 @@ import Tokenizers
     }
 
     @Test(arguments: ["🙂", "12345", "!!!", "3.14 — 42 %", "→ ✓"]) func textWithoutLettersIsCopied(text: String) throws {
-        let plan = try FirefoxModel("firefox-en-pt").pipeline.plan(text, endOfSequence: 0)
+        let plan = try FirefoxModel("firefox-en-pt").pipeline.plan(text)
         #expect(plan.units.isEmpty)
         #expect(plan.parts.allSatisfy { $0.verbatim != nil })
     }
@@ -33,16 +33,16 @@ import Tokenizers
     @Test func aLongSentenceIsCutIntoChunksThatKeepASpaceBetween() throws {
         let firefox = try FirefoxModel("firefox-en-pt")
         let text = Array(repeating: "the cat sat on the carpet and", count: 60).joined(separator: " ")
-        let plan = firefox.pipeline.plan(text, endOfSequence: 0)
+        let plan = firefox.pipeline.plan(text)
         #expect(plan.units.count > 1)
         #expect(plan.units.allSatisfy { $0.count <= 128 && $0.last == 0 })
         #expect(
             firefox.pipeline.assemble(plan, texts: plan.units.map { _ in "W" })
                 == plan.units.map { _ in "W" }.joined(separator: " "))
         let chinese = TranslationPipeline(
-            sourceTokenizer: firefox.tokenizer, targetTokenizer: firefox.tokenizer, sourceLanguage: "en",
-            targetLanguage: "zh-Hans")
-        let joined = chinese.assemble(chinese.plan(text, endOfSequence: 0), texts: plan.units.map { _ in "字" })
+            tokenizer: try BergamotTranslationTokenizer(source: firefox.tokenizer, target: firefox.tokenizer),
+            sourceLanguage: "en", targetLanguage: "zh-Hans")
+        let joined = chinese.assemble(chinese.plan(text), texts: plan.units.map { _ in "字" })
         #expect(!joined.contains(" "))
     }
 
@@ -53,7 +53,7 @@ import Tokenizers
     ])
     func capitalsAreTranslated(source: String, expected: String) throws {
         let firefox = try FirefoxModel("firefox-en-pt")
-        let plan = firefox.pipeline.plan(source, endOfSequence: firefox.model.endOfSequence)
+        let plan = firefox.pipeline.plan(source)
         let units = plan.units.map { SearchRequest(source: $0, candidates: firefox.shortlist.candidates(for: $0)) }
         let texts = firefox.run(units).map { firefox.tokenizer.decode($0[0].tokens) }
         let translation = firefox.pipeline.assemble(plan, texts: texts)
@@ -62,12 +62,12 @@ import Tokenizers
 
     @Test(arguments: ["NASA", "The USA and NATO.", "IBM PC", "A B C", "GPU: 8 GB", "日本語", "ÉTAT"])
     func namesAndAbbreviationsAreNotCapitals(text: String) throws {
-        let plan = try FirefoxModel("firefox-en-pt").pipeline.plan(text, endOfSequence: 0)
+        let plan = try FirefoxModel("firefox-en-pt").pipeline.plan(text)
         #expect(plan.parts.allSatisfy { !$0.isCapitals })
     }
 
     @Test func sentencesAreTranslatedOneByOne() throws {
-        let plan = try FirefoxModel("firefox-en-pt").pipeline.plan("Dr. Smith is here. He waits.", endOfSequence: 0)
+        let plan = try FirefoxModel("firefox-en-pt").pipeline.plan("Dr. Smith is here. He waits.")
         #expect(plan.units.count == 2)
         #expect(plan.parts.map(\.gap) == ["", " "])
     }

@@ -15,6 +15,8 @@ the layout of Hugging Face. Beside the checkpoint NAME/ stands NAME.json, with
                       the last norm
         decoder_ids   what the decoder is given, the start token first (for decoder-only models: `ids`)
         logits        [decoder_ids][vocabulary]
+    long              [{ids, encoder_places, encoder, decoder_ids, decoder_places, logits}], where positions beyond those of
+                      `inputs` matter: as there, but only the states and logits at some places
     greedy            [{input, new_tokens, no_repeat_ngram, repetition_penalty, forced_bos, ids}]
         input         index into `inputs`
         new_tokens    the most tokens that are generated
@@ -69,6 +71,16 @@ def inputs(recipe):
         source = runs.get("prefix", []) + [numbers.randrange(low, high) for _ in range(length - 1)]
         source += [] if runs.get("decoder_only") else runs["eos"][:1]
         yield source, [runs.get("start")] + [numbers.randrange(low, high) for _ in range(max(3, length - 2))]
+
+
+def long_inputs(recipe):
+    """As `inputs`, of one length that the recipe may ask for, and the places to keep."""
+    numbers, runs = random.Random(recipe.seed + 1), recipe.runs
+    low, high = runs.get("range", (5, recipe.config["vocab_size"] - 16))
+    for length in runs.get("long", []):
+        source = [numbers.randrange(low, high) for _ in range(length - 1)] + runs["eos"][:1]
+        decoder_ids = [runs["start"]] + [numbers.randrange(low, high) for _ in range(length - 1)]
+        yield source, decoder_ids, [0, 1, 40, length // 2, length - 1]
 
 
 def settings(recipe):
@@ -166,13 +178,23 @@ def fixture(recipe, directory, network_class):
                 continue
             compare("scores", *(torch.tensor([score for _, score in found]).double() for found in (theirs, own)))
             beam.append(record | dict(hypotheses=[dict(ids=ids, score=round(score, 6)) for ids, score in theirs]))
+    long = []
+    for source, decoder_ids, places in long_inputs(recipe):
+        out = model(torch.tensor([source]), decoder_input_ids=torch.tensor([decoder_ids]))
+        own_states = network.encode(source)
+        compare("encoder", out.encoder_last_hidden_state[0], own_states)
+        compare("logits", out.logits[0], network.decode(own_states, decoder_ids))
+        long.append(dict(
+            ids=source, encoder_places=places, encoder=rounded(out.encoder_last_hidden_state[0][places]),
+            decoder_ids=decoder_ids, decoder_places=places, logits=rounded(out.logits[0][places])))
     options.pop("pad")
     parameters = sum(value.numel() for name, value in model.named_parameters() if "embed_positions" not in name)
     content = dict(
         model=recipe.name, files=files, architecture=recipe.config["model_type"], authority=recipe.model.__name__,
         versions=versions(), seed=recipe.seed,
         differences={key: float(f"{value:.2g}") for key, value in differences.items()}, parameters=parameters,
-        ignored=ignored, options=options, inputs=records, greedy=greedy, beam=beam)
+        ignored=ignored, options=options, inputs=records, **({"long": long} if long else {}), greedy=greedy,
+        beam=beam)
     path = directory.parent / f"{recipe.name}.json"
     write(path, content)
     hypotheses = [item["ids"] for record in beam for item in record["hypotheses"]]
@@ -189,7 +211,7 @@ def write(path, content):
     compact = dict(separators=(",", ":"))
     lines = []
     for key, value in content.items():
-        if key in ("inputs", "greedy", "beam"):
+        if key in ("inputs", "long", "greedy", "beam"):
             value = "[\n" + ",\n".join(json.dumps(item, **compact) for item in value) + "\n]"
         else:
             value = json.dumps(value, **compact)

@@ -133,7 +133,8 @@ def with_output(weights):
 
 def recipes():
     common = dict(model=T5ForConditionalGeneration, tweak=tweak)
-    runs = dict(start=0, eos=[1], forced_bos=[None, 40], banned=[0])
+    # Long inputs reach every bucket, and distances beyond the last.
+    runs = dict(start=0, eos=[1], forced_bos=[None, 40], banned=[0], long=[170])
     # The lm_head is another matrix than the embedding; heads are wider together (32) than the states (24).
     yield Recipe("t5-v1_1", config=configuration(), generation=generation(), seed=31, runs=runs, written=with_output,
                  **common)

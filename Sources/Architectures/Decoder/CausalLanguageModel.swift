@@ -1,4 +1,3 @@
-package import Checkpoints
 package import Compute
 
 /// A decoder-only language model: token ids in, for each position the logits of the next token.
@@ -11,36 +10,24 @@ package protocol CausalLanguageModel: Sendable {
     var cacheLayout: KVCacheLayout { get }
     /// Bytes of the weights.
     var sizeBytes: Int { get }
+    /// Bytes of the weights that a step reads: all but those of an embedding that is not the output's matrix too.
+    var stepBytes: Int { get }
+
+    /// Whether a sequence with a prompt of so many tokens may begin with the full pages of another that began with the
+    /// same tokens, and leave its own for others. It is asked for both. Keys of a model whose RoPE depends on the
+    /// length of the prompt ("dynamic") are another prompt's as long as both are within the length it was trained with.
+    func reusesPrefixes(promptTokens: Int) -> Bool
 
     /// Reads the step's tokens, whose ids must be of the vocabulary, and writes their keys and values into the caches,
-    /// which the caller then advances. Returns the logits of the rows that the segments want, in their order, in scratch
-    /// memory: `[wanted rows, vocabularySize]`.
-    func forward(_ step: DecoderStep) -> MatrixView
+    /// which the caller then advances. Returns the states behind the last norm of the rows that the segments want, in
+    /// their order, in scratch memory: `[wanted rows, hiddenSize]`.
+    func hiddenStates(_ step: DecoderStep) -> MatrixView
+
+    /// The logits after such states, in scratch memory: `[rows, vocabularySize]`.
+    func logits(_ hiddenStates: MatrixView, _ step: DecoderStep) -> MatrixView
 }
 
-/// The families by the name that GGUF files give in `general.architecture`.
-package enum CausalModelFamily: String, Sendable, CaseIterable {
-    /// Llama, Mistral, SmolLM2.
-    case llama
-    case qwen2
-    case qwen3
-    case gemma3
-
-    /// Binds a checkpoint's tensors to the model of its family.
-    ///
-    /// - Throws: `CheckpointError`, `GGUFMetadataError`: what is missing, unused, of another shape, or not computed here.
-    package static func model(_ checkpoint: GGUFCheckpoint) throws -> any CausalLanguageModel {
-        let name = try checkpoint.metadata.string("general.architecture")
-        switch CausalModelFamily(rawValue: name) {
-        case .llama: return try Llama(checkpoint)
-        case .qwen2: return try Qwen2(checkpoint)
-        case .qwen3: return try Qwen3(checkpoint)
-        case .gemma3: return try Gemma3(checkpoint)
-        case nil:
-            throw CheckpointError.unsupported(
-                file: checkpoint.file, offset: 0,
-                reason: "general.architecture is \(name); families: \(allCases.map(\.rawValue).joined(separator: ", "))"
-            )
-        }
-    }
+extension CausalLanguageModel {
+    /// `hiddenStates`, and the logits after them: `[wanted rows, vocabularySize]`.
+    package func forward(_ step: DecoderStep) -> MatrixView { logits(hiddenStates(step), step) }
 }

@@ -1,18 +1,4 @@
-package import Compute
-
-/// What a step of a decoder computes with: who does the arithmetic, the threads, and scratch memory.
-package struct DecoderResources {
-    /// Who does the arithmetic.
-    package let backend: ComputeBackend
-    /// The threads that share each operation.
-    package let pool: ThreadPool
-    /// Scratch memory of the thread that runs the step.
-    package let workspace: Workspace
-
-    package init(backend: ComputeBackend, pool: ThreadPool, workspace: Workspace) {
-        (self.backend, self.pool, self.workspace) = (backend, pool, workspace)
-    }
-}
+internal import Compute
 
 /// Tokens of one sequence that a step reads: a chunk of its prompt, or the token it generated last.
 package struct DecoderSegment {
@@ -27,16 +13,21 @@ package struct DecoderSegment {
     package let tokens: ArraySlice<Int32>
     /// Which rows' logits are wanted.
     package let logits: Logits
+    /// Tokens of the sequence's whole prompt, however it is cut. Where RoPE depends on the length of a sequence, each
+    /// of them counts as read with the whole prompt, and a generated one as the last of what it ends.
+    package let promptTokens: Int
 
-    package init(cache: KVCache, tokens: ArraySlice<Int32>, logits: Logits) {
+    /// - Parameter promptTokens: nil for a prompt that ends with `tokens`, or one generated token.
+    package init(cache: KVCache, tokens: ArraySlice<Int32>, logits: Logits, promptTokens: Int? = nil) {
         (self.cache, self.tokens, self.logits) = (cache, tokens, logits)
+        self.promptTokens = promptTokens ?? cache.length + tokens.count
     }
 }
 
 /// One step over the tokens of several sequences. Their rows lie one after the other in one matrix: what works row by
 /// row runs over the whole matrix, attention sequence by sequence, and no row's numbers depend on the others.
 package struct DecoderStep {
-    let resources: DecoderResources
+    let resources: ComputeResources
     let segments: [DecoderSegment]
     /// The rows of each segment.
     let rows: [Range<Int>]
@@ -44,39 +35,47 @@ package struct DecoderStep {
     let starts: [Int]
     /// The position of each row in its sequence.
     let positions: [Int]
+    /// The length that the sequence of each row counts as, for a RoPE that depends on it.
+    let lengths: [Int]
 
     /// A step over all tokens of the segments.
-    package init(_ segments: [DecoderSegment], _ resources: DecoderResources) {
+    package init(_ segments: [DecoderSegment], _ resources: ComputeResources) {
         self.init(segments, resources, counts: segments.map(\.tokens.count))
     }
 
     /// The last `counts` tokens of each segment.
-    private init(_ segments: [DecoderSegment], _ resources: DecoderResources, counts: [Int]) {
+    private init(_ segments: [DecoderSegment], _ resources: ComputeResources, counts: [Int]) {
         self.resources = resources
         self.segments = segments
         var rows: [Range<Int>] = []
         var starts: [Int] = []
         var positions: [Int] = []
+        var lengths: [Int] = []
         for (segment, count) in zip(segments, counts) {
+            let end = segment.cache.length + segment.tokens.count
             rows.append(positions.count..<positions.count + count)
-            starts.append(segment.cache.length + segment.tokens.count - count)
-            positions +=
-                segment.cache.length + segment.tokens.count - count..<segment.cache.length + segment.tokens.count
+            starts.append(end - count)
+            positions += end - count..<end
+            lengths += (end - count..<end).lazy.map { max(segment.promptTokens, $0 + 1) }
         }
         self.rows = rows
         self.starts = starts
         self.positions = positions
+        self.lengths = lengths
     }
 
     /// The rows whose logits are wanted: in the last layer nobody looks at the others.
     struct Wanted {
         /// A step over the same segments with these rows alone.
         let step: DecoderStep
-        let angles: RoPE.Angles
+        /// Of their positions; nil where the last layer has none.
+        let angles: RoPE.Angles?
     }
 
     /// The rows whose logits are wanted, or nil if that is all of them.
-    func wanted(_ rope: RoPE) -> Wanted? {
+    ///
+    /// - Parameter rope: of the last layer.
+    func wanted(_ rope: RoPE?) -> Wanted? {
         let counts = segments.map { segment in
             switch segment.logits {
             case .none: 0
@@ -86,7 +85,7 @@ package struct DecoderStep {
         }
         guard counts.reduce(0, +) < rowCount else { return nil }
         let step = DecoderStep(segments, resources, counts: counts)
-        return Wanted(step: step, angles: step.angles(rope))
+        return Wanted(step: step, angles: rope.map { step.angles($0) })
     }
 
     /// The angles of the rows' positions.
@@ -94,7 +93,7 @@ package struct DecoderStep {
         let angles = RoPE.Angles(rope, rows: rowCount, resources.workspace)
         // A cosine takes as long as some fifty products.
         forRows(columns: 50 * rope.dimensions) { range in
-            angles.fill(range, positions: positions[range])
+            angles.fill(range, positions: positions[range], lengths: lengths[range])
         }
         return angles
     }
@@ -118,19 +117,11 @@ package struct DecoderStep {
     ///
     /// - Parameter columns: the features that are touched in a row.
     func forRows(columns: Int, _ body: (Range<Int>) -> Void) {
-        let chunk = max(1, 32_768 / max(1, columns))
-        guard rowCount > chunk else {
-            body(0..<rowCount)
-            return
-        }
-        let count = rowCount
-        resources.pool.forEach((count + chunk - 1) / chunk) { piece in
-            body(piece * chunk..<min(count, (piece + 1) * chunk))
-        }
+        resources.forRows(rowCount, columns: columns, body)
     }
 
-    /// `RMSNorm(x)` in scratch memory.
-    func norm(_ x: MatrixView, _ norm: RMSNorm) -> MatrixView {
+    /// `norm(x)` in scratch memory.
+    func norm(_ x: MatrixView, _ norm: Normalization) -> MatrixView {
         let out = matrix(columns: x.columns)
         forRows(columns: x.columns) { range in
             norm.apply(x.slice(range), into: out.slice(range), on: resources.backend)

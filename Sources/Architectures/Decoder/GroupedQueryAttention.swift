@@ -1,31 +1,9 @@
 internal import Compute
 
-/// A linear layer of a decoder: quantised rows and, in some families, a bias.
-struct Projection: Sendable {
-    let weights: QuantizedLinear
-    let bias: AlignedBuffer<Float>?
-
-    /// Adds the bias, where there is one, to each row.
-    func addBias(to out: MatrixView, _ step: DecoderStep) {
-        guard let bias else { return }
-        let biasRow = MatrixView(pointer: bias.pointer, rows: 1, columns: out.columns)
-        step.forRows(columns: out.columns) { range in
-            for row in range { step.resources.backend.add(biasRow, to: out.slice(row..<row + 1)) }
-        }
-    }
-
-    func callAsFunction(_ x: MatrixView, _ step: DecoderStep) -> MatrixView {
-        let out = step.matrix(columns: weights.outputs)
-        weights.apply(x, into: out, on: step.resources.backend, step.resources.pool)
-        addBias(to: out, step)
-        return out
-    }
-}
-
 /// Causal self-attention in which groups of query heads share a key/value head (Ainslie et al., "GQA", 2023):
 ///
-///     q = norm?(W_q h + b_q), k = norm?(W_k h + b_k), v = W_v h + b_v     by head; the norms in Qwen3 and Gemma 3
-///     q, k ← RoPE(q), RoPE(k)
+///     q = norm?(W_q h + b_q), k = norm?(W_k h + b_k), v = W_v h + b_v    the norms by head: Qwen3, Gemma 3, Command R+
+///     q, k ← RoPE(q), RoPE(k)                                            not where Cohere2 sees everything
 ///     out = W_o · concat_heads softmax(scale · q kᵀ, over the positions ≤ its own and within the window) v
 struct GroupedQueryAttention: Sendable {
     let query: Projection
@@ -33,41 +11,65 @@ struct GroupedQueryAttention: Sendable {
     let value: Projection
     let output: Projection
     /// Over the features of each head.
-    var queryNorm: RMSNorm?
-    var keyNorm: RMSNorm?
+    let queryNorm: HeadNormalization?
+    let keyNorm: HeadNormalization?
     let heads: Int
     let kvHeads: Int
     let headDim: Int
     /// What scores are multiplied by.
     let scale: Float
     /// Positions that a query sees, its own included; nil for all.
-    var window: Int?
+    let window: Int?
+
+    /// Binds a layer's tensors.
+    init(_ binder: WeightBinder, _ configuration: DecoderConfiguration, layer: Int) throws {
+        let (name, hidden) = ("model.layers.\(layer).self_attn", configuration.hiddenSize)
+        (heads, kvHeads, headDim) = (configuration.heads, configuration.kvHeads, configuration.headDim)
+        let biases = configuration.biases
+        func inward(_ part: String, _ heads: Int) throws -> Projection {
+            try binder.projection(
+                "\(name).\(part)_proj", inputs: hidden, outputs: heads * configuration.headDim,
+                bias: biases.queriesKeysValues)
+        }
+        query = try inward("q", heads)
+        key = try inward("k", kvHeads)
+        value = try inward("v", kvHeads)
+        output = try binder.projection(
+            "\(name).o_proj", inputs: heads * headDim, outputs: hidden, bias: biases.attentionOutput)
+        if configuration.normalizesHeads ?? binder.has("\(name).q_norm.weight") {
+            queryNorm = try HeadNormalization(binder, configuration, "\(name).q_norm", heads: heads)
+            keyNorm = try HeadNormalization(binder, configuration, "\(name).k_norm", heads: kvHeads)
+        } else {
+            (queryNorm, keyNorm) = (nil, nil)
+        }
+        scale = configuration.attentionScale
+        window = configuration.window(layer: layer)
+    }
 
     /// The layer's part of a cache's layout.
     var cacheLayer: KVCacheLayout.Layer { .init(kvHeads: kvHeads, headDim: headDim, window: window) }
 
     /// h `[rows, hiddenSize]` → `[rows, hiddenSize]`. Writes the rows' keys and values into their caches.
     ///
-    /// - Parameter wanted: the rows that attend, if not all do; then only these have a result.
+    /// - Parameters:
+    ///   - angles: of the rows' positions; nil where the layer has none.
+    ///   - wanted: the rows that attend, if not all do; then only these have a result.
     func callAsFunction(
-        _ h: MatrixView, layer: Int, angles: RoPE.Angles, _ step: DecoderStep, wanted: DecoderStep.Wanted? = nil
+        _ h: MatrixView, layer: Int, angles: RoPE.Angles?, _ step: DecoderStep, wanted: DecoderStep.Wanted? = nil
     ) -> MatrixView {
         let asking = wanted?.step ?? step
         let q = asking.matrix(columns: heads * headDim)
         let k = step.matrix(columns: kvHeads * headDim)
         let v = step.matrix(columns: kvHeads * headDim)
         let resources = step.resources
-        var products = [(key.weights, k), (value.weights, v)]
+        var products = [(layer: key, out: k), (layer: value, out: v)]
         if let wanted {
-            query.weights.apply(step.select(h, for: wanted.step), into: q, on: resources.backend, resources.pool)
+            Projection.applyAll([(query, q)], to: step.select(h, for: wanted.step), resources)
         } else {
-            products.append((query.weights, q))
+            products.append((query, q))
         }
-        QuantizedLinear.applyAll(products, to: h, on: resources.backend, resources.pool)
-        query.addBias(to: q, asking)
-        key.addBias(to: k, step)
-        value.addBias(to: v, step)
-        turn(q, heads, queryNorm, wanted?.angles ?? angles, asking)
+        Projection.applyAll(products, to: h, resources)
+        turn(q, heads, queryNorm, wanted.map(\.angles) ?? angles, asking)
         turn(k, kvHeads, keyNorm, angles, step)
         step.forRows(columns: 2 * k.columns) { range in
             for (segment, rows) in zip(step.segments, step.rows) {
@@ -79,19 +81,18 @@ struct GroupedQueryAttention: Sendable {
         }
         let attended = asking.matrix(columns: heads * headDim)
         attend(q, layer: layer, into: attended, asking)
-        return output(attended, asking)
+        return output(attended, resources)
     }
 
     /// Normalises and rotates each head.
-    private func turn(_ x: MatrixView, _ heads: Int, _ norm: RMSNorm?, _ angles: RoPE.Angles, _ step: DecoderStep) {
+    private func turn(
+        _ x: MatrixView, _ heads: Int, _ norm: HeadNormalization?, _ angles: RoPE.Angles?, _ step: DecoderStep
+    ) {
         let backend = step.resources.backend
+        guard norm != nil || angles != nil else { return }
         step.forRows(columns: x.columns) { range in
-            if let norm {
-                let perHead = MatrixView(
-                    pointer: x.row(range.lowerBound), rows: range.count * heads, columns: headDim)
-                norm.apply(perHead, into: perHead, on: backend)
-            }
-            angles.apply(to: x, rows: range, heads: heads, on: backend)
+            norm?.apply(x.slice(range), heads: heads, on: backend)
+            angles?.apply(to: x, rows: range, heads: heads, on: backend)
         }
     }
 

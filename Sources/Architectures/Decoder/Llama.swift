@@ -1,68 +1,43 @@
-package import Checkpoints
-package import Compute
+internal import Compute
 
-/// Llama (Touvron et al., 2023), and what shares its architecture under that name in GGUF: Mistral (Jiang et al., 2023)
-/// and SmolLM2. Pre-norm blocks, grouped-query attention with RoPE over neighbouring features, SwiGLU. The converter has
-/// reordered the rows of W_q and W_k of each head, which is why neighbours make the pairs here and halves in the
-/// original (`models/llama/MODEL.md`).
-package final class Llama: CausalLanguageModel {
-    package let configuration: DecoderConfiguration
-    package let sizeBytes: Int
-    package let cacheLayout: KVCacheLayout
-    private let decoder: PreNormDecoder
+/// A block of Llama (Touvron et al., 2023) and of those that follow it: normalise, transform, add.
+///
+///     x ← x + attention(norm(x))
+///     x ← x + feedForward(norm(x))
+///
+/// - Llama, SmolLM2 and Mistral (Jiang et al., 2023) are this, with grouped-query attention, RoPE and SwiGLU. Mistral's
+///   first release sees a sliding window. In GGUF the rows of W_q and W_k of each head are reordered, which is why
+///   neighbours make RoPE's pairs there and halves in the published weights (`models/llama/MODEL.md`).
+/// - Qwen2 and Qwen2.5 (Yang et al., "Qwen2 Technical Report", 2024) add biases to queries, keys and values
+///   (`models/qwen2/MODEL.md`).
+/// - Qwen3 (Yang et al., "Qwen3 Technical Report", 2025) normalises each head's queries and keys before RoPE, and a
+///   head's size is not bound to the hidden size (`models/qwen3/MODEL.md`).
+struct PreNormBlock: DecoderBlock {
+    let attentionNorm: Normalization
+    let attention: GroupedQueryAttention
+    let feedForwardNorm: Normalization
+    let feedForward: GatedFeedForward
 
-    package var vocabularySize: Int { decoder.embedding.vocabularySize }
-
-    /// Binds a checkpoint's tensors.
-    ///
-    /// - Throws: `CheckpointError`, `GGUFMetadataError`.
-    package init(_ checkpoint: GGUFCheckpoint) throws {
-        let configuration = try DecoderConfiguration(checkpoint.metadata)
-        let binder = GGUFBinder(checkpoint)
-        decoder = PreNormDecoder(
-            embedding: try TokenEmbedding(binder, configuration),
-            rope: try Self.rope(binder, configuration),
-            blocks: try (0..<configuration.layers).map { try Self.block(binder, configuration, layer: $0) })
-        try binder.finish()
-        self.configuration = configuration
-        sizeBytes = binder.sizeBytes
-        cacheLayout = decoder.cacheLayout
+    init(_ binder: WeightBinder, _ configuration: DecoderConfiguration, layer: Int) throws {
+        let (name, hidden) = ("model.layers.\(layer)", configuration.hiddenSize)
+        attentionNorm = try Normalization(binder, configuration, "\(name).input_layernorm", count: hidden)
+        attention = try GroupedQueryAttention(binder, configuration, layer: layer)
+        feedForwardNorm = try Normalization(binder, configuration, "\(name).post_attention_layernorm", count: hidden)
+        feedForward = try GatedFeedForward(binder, configuration, layer: layer)
     }
 
-    private static func rope(_ binder: GGUFBinder, _ configuration: DecoderConfiguration) throws -> RoPE {
-        guard binder.has("rope_freqs.weight") else { return configuration.rope(.interleaved) }
-        // Llama 3.1 and later: each frequency has its own divisor.
-        let divisors = try binder.vector("rope_freqs.weight", count: configuration.ropeDimensions / 2)
-        return RoPE(
-            dimensions: configuration.ropeDimensions, base: configuration.ropeBase, pairing: .interleaved,
-            divisors: divisors.map { $0 * Float(configuration.ropeFactor) })
+    func callAsFunction(
+        _ x: inout MatrixView, layer: Int, angles: RoPE.Angles?, _ step: DecoderStep, wanted: DecoderStep.Wanted?
+    ) {
+        let next = wanted?.step ?? step
+        let sum = wanted.map { step.select(x, for: $0.step) } ?? x
+        step.resources.workspace.scoped {
+            let h = step.norm(x, attentionNorm)
+            next.add(attention(h, layer: layer, angles: angles, step, wanted: wanted), to: sum)
+        }
+        step.resources.workspace.scoped {
+            next.add(feedForward(next.norm(sum, feedForwardNorm), next), to: sum)
+        }
+        x = sum
     }
-
-    private static func block(
-        _ binder: GGUFBinder, _ configuration: DecoderConfiguration, layer: Int
-    ) throws -> PreNormBlock {
-        let name = "blk.\(layer)"
-        let (hidden, headDim) = (configuration.hiddenSize, configuration.headDim)
-        let (queries, keys) = (configuration.heads * headDim, configuration.kvHeads * headDim)
-        let feedForward = configuration.feedForwardSize
-        return PreNormBlock(
-            attentionNorm: try binder.norm(
-                "\(name).attn_norm.weight", count: hidden, epsilon: configuration.normEpsilon),
-            attention: GroupedQueryAttention(
-                query: try binder.projection("\(name).attn_q", inputs: hidden, outputs: queries),
-                key: try binder.projection("\(name).attn_k", inputs: hidden, outputs: keys),
-                value: try binder.projection("\(name).attn_v", inputs: hidden, outputs: keys),
-                output: try binder.projection("\(name).attn_output", inputs: queries, outputs: hidden),
-                heads: configuration.heads, kvHeads: configuration.kvHeads, headDim: headDim,
-                scale: 1 / Float(headDim).squareRoot(), window: configuration.window),
-            feedForwardNorm: try binder.norm(
-                "\(name).ffn_norm.weight", count: hidden, epsilon: configuration.normEpsilon),
-            feedForward: GatedFeedForward(
-                gate: try binder.projection("\(name).ffn_gate", inputs: hidden, outputs: feedForward),
-                up: try binder.projection("\(name).ffn_up", inputs: hidden, outputs: feedForward),
-                down: try binder.projection("\(name).ffn_down", inputs: feedForward, outputs: hidden),
-                activation: .silu))
-    }
-
-    package func forward(_ step: DecoderStep) -> MatrixView { decoder.forward(step) }
 }

@@ -5,35 +5,51 @@ internal import Foundation
 /// The first and the last layer of a decoder: rows of the embedding for ids, and logits over the vocabulary. Most small
 /// models use one matrix for both.
 struct TokenEmbedding: Sendable {
-    /// `token_embd.weight` `[vocabularySize, hiddenSize]`
-    let embedding: QuantizedLinear
-    /// `output.weight`, or the embedding where the file has none
-    let output: Projection
-    /// `output_norm.weight`
-    let norm: RMSNorm
+    /// `[vocabularySize, hiddenSize]`
+    private let embedding: WeightMatrix
+    /// `[vocabularySize, hiddenSize]`: a matrix of its own, or the embedding's
+    private let output: WeightMatrix
+    private let norm: Normalization
     /// What embeddings are multiplied by.
-    let scale: Float?
+    private let scale: Float?
+    /// Bytes of an embedding of which only rows are read, the output being another matrix.
+    let lookupBytes: Int
+    /// What logits are multiplied by.
+    private let logitScale: Float?
     /// Logits become `cap · tanh(logits / cap)`.
-    let logitCap: Float?
+    private let logitCap: Float?
 
-    init(
-        _ binder: GGUFBinder, _ configuration: DecoderConfiguration, scale: Float? = nil, logitCap: Float? = nil
-    ) throws {
+    init(_ binder: WeightBinder, _ configuration: DecoderConfiguration) throws {
+        let (name, outputName) = ("model.embed_tokens.weight", "lm_head.weight")
         let hidden = configuration.hiddenSize
-        let shape = try binder.checkpoint.tensor("token_embd.weight").shape
+        let shape = try binder.shape(name)
         guard shape.count == 2, shape[0] < 1 << 21 else {
             throw CheckpointError.mismatchedTensor(
-                file: binder.checkpoint.file, name: "token_embd.weight", expected: "[vocabulary, \(hidden)]",
-                found: "\(shape)")
+                file: binder.checkpoint.file, name: name, expected: "[vocabulary, \(hidden)]", found: "\(shape)")
         }
-        embedding = try binder.matrix("token_embd.weight", inputs: hidden, outputs: shape[0])
-        output =
-            binder.has("output.weight")
-            ? try binder.projection("output", inputs: hidden, outputs: shape[0])
-            : Projection(weights: embedding, bias: nil)
-        norm = try binder.norm("output_norm.weight", count: hidden, epsilon: configuration.normEpsilon)
-        self.scale = scale
-        self.logitCap = logitCap
+        let tokens = configuration.vocabularySize ?? shape[0]
+        embedding = try binder.matrix(name, inputs: hidden, outputs: tokens)
+        if try Self.isTied(binder, configuration, name, outputName) {
+            binder.ignore(outputName)
+            output = embedding
+            lookupBytes = 0
+        } else {
+            output = try binder.matrix(outputName, inputs: hidden, outputs: tokens)
+            lookupBytes = embedding.sizeBytes
+        }
+        norm = try Normalization(binder, configuration, "model.norm", count: hidden)
+        scale = configuration.embeddingScale
+        logitScale = configuration.logitScale
+        logitCap = configuration.logitCap
+    }
+
+    /// Whether the output is the embedding's matrix: no other is there, or one that is its copy although the
+    /// configuration ties them. One that differs is used.
+    private static func isTied(
+        _ binder: WeightBinder, _ configuration: DecoderConfiguration, _ name: String, _ outputName: String
+    ) throws -> Bool {
+        guard binder.has(outputName) else { return configuration.isTied ?? true }
+        return try configuration.isTied == true && binder.areEqual(name, outputName)
     }
 
     /// The number of token ids.
@@ -50,16 +66,20 @@ struct TokenEmbedding: Sendable {
         return x
     }
 
-    /// The logits of x, which are the rows that the step's segments want; changes x.
+    /// `x ← norm(x)`
+    func normalize(_ x: MatrixView, _ step: DecoderStep) {
+        let resources = step.resources
+        resources.forRows(x.rows, columns: x.columns) { range in
+            norm.apply(x.slice(range), into: x.slice(range), on: resources.backend)
+        }
+    }
+
+    /// The logits of x, states behind the last norm.
     func logits(_ x: MatrixView, _ step: DecoderStep) -> MatrixView {
         let resources = step.resources
-        let logits = resources.workspace.matrix(rows: x.rows, columns: vocabularySize)
-        norm.apply(x, into: x, on: resources.backend)
-        output.weights.apply(x, into: logits, on: resources.backend, resources.pool)
-        if let bias = output.bias {
-            let row = MatrixView(pointer: bias.pointer, rows: 1, columns: logits.columns)
-            for index in 0..<logits.rows { resources.backend.add(row, to: logits.slice(index..<index + 1)) }
-        }
+        let logits = resources.workspace.matrix(rows: x.rows, columns: output.outputs)
+        output.apply(x, into: logits, on: resources.backend, resources.pool)
+        if let logitScale { for i in 0..<logits.count { logits.pointer[i] *= logitScale } }
         if let logitCap { cap(logits, at: logitCap) }
         return logits
     }

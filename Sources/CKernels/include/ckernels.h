@@ -3,7 +3,7 @@
 // Every function is pure and single-threaded, and each has a portable twin. Integer products accumulate exactly
 // in 32 bits, and the float operations use the same lanes, the same order of additions and no fused
 // multiply-add in every table, so that all tables give the same bits. The exceptions fuse where the processor can:
-// `f32_gemm`, `cached_attention` and `quantized_dot`, the last with the same bits in all tables that fuse
+// `f32_gemm`, the attentions but `attention`, and `quantized_dot`, the last with the same bits in all tables that fuse
 // (their error bound is stated in docs/architecture.md).
 //
 // Matrices are row-major; `ld…` is the distance between rows in elements. "Packed" layouts are made by the
@@ -39,15 +39,19 @@ typedef enum svc_activation {
     svc_activation_relu = 1,
     svc_activation_swish = 2,  // x · sigmoid(x)
     svc_activation_gelu = 3,   // x · sigmoid(1.702 x), as Marian defines it
+    svc_activation_gelu_erf = 4,   // x/2 · (1 + erf(x/√2)), to 5·10⁻⁷
+    svc_activation_gelu_tanh = 5,  // x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))
 } svc_activation;
 
 // An int8 matrix [columns, depth] packed by svc_pack_int8: panels of 16 columns, in each the depth in groups of 4.
 typedef struct svc_int8_matrix {
     const int8_t *packed;       // [ceil(columns/16)][paddedDepth/4][16][4]
-    const int32_t *offset;      // [ceil(columns/16)·16]: kept_zero · Σ_k w[column][k], what is added to the signed sum
+    const int32_t *offset;      // [ceil(columns/16)·16]: kept_zero · Σ_k w[column][k], what is added to the signed sum; NULL: 0
     const int32_t *correction;  // [ceil(columns/16)·16]: (kept_zero − 128) · Σ_k w[column][k], the same for stored activations
+    const float *scales;        // [ceil(columns/16)·16]: what a column's sums are multiplied by besides; NULL: 1
     size_t columns;
     size_t padded_depth;        // depth rounded up to a multiple of 4
+    int streamed;               // whether the weights come from memory at every product, being more than caches hold
 } svc_int8_matrix;
 
 // What a gated feed-forward layer applies to its gate.
@@ -71,6 +75,7 @@ typedef enum svc_weight_type {
     svc_weight_q5_k = 13,
     svc_weight_q6_k = 14,
     svc_weight_iq4_nl = 20,
+    svc_weight_i8 = 24,  // integers; the scale of their row is kept elsewhere
     svc_weight_bf16 = 30,
 } svc_weight_type;
 
@@ -96,8 +101,8 @@ typedef struct svc_kernels {
     // out[i] = clamp(rint(x[i] · multiplier), −127, 127) + 128, halves to even; NaN becomes 1 (that is, −127).
     void (*quantize)(const float *x, float multiplier, uint8_t *out, size_t count);
 
-    // out[r][c] = (Σ_k (a[r][k] − 128) · w[c][k] + offset[c]) · scale + bias[c], the sum exact in int32.
-    // a: [rows][lda ≥ padded_depth]; scales: one per row; bias: [ceil(columns/16)·16] or NULL.
+    // out[r][c] = (Σ_k (a[r][k] − 128) · w[c][k] + offset[c]) · scales[r] · w.scales[c] + bias[c], the sum exact in int32.
+    // a: [rows][lda ≥ padded_depth], faster if lda is no multiple of 1024; scales: one per row; bias: [ceil(columns/16)·16] or NULL.
     void (*int8_gemm)(const uint8_t *a, size_t lda, const svc_int8_matrix *w, size_t rows, const float *scales,
                       const float *bias, float *out, size_t ldout);
 
@@ -117,6 +122,12 @@ typedef struct svc_kernels {
     // One row of `columns` weights as floats.
     void (*expand_row)(svc_weight_type type, const uint8_t *row, size_t columns, float *out);
 
+    // max |x[i]|; NaN if one of them is infinite or no number.
+    float (*finite_magnitude)(const float *x, size_t count);
+
+    // A row as blocks of svc_weight_iq4_nl, with nearly the least squared error. columns: a multiple of 32; |x| ≤ 7e6.
+    void (*quantize_iq4_nl)(const float *x, size_t columns, uint8_t *blocks);
+
     // out = scale ⊙ (x + residual − mean) / sqrt(variance + epsilon) + bias, per row; residual may be NULL, and
     // out may be x or residual.
     void (*layer_norm)(const float *x, const float *residual, const float *scale, const float *bias, float epsilon,
@@ -135,6 +146,9 @@ typedef struct svc_kernels {
 
     // x ← activation(x), in place.
     void (*activate)(float *x, size_t count, svc_activation activation);
+
+    // x[r][c] ← activation(x[r][c] + bias[c]), in place.
+    void (*bias_activate)(float *x, const float *bias, size_t rows, size_t columns, svc_activation activation);
 
     // x ← x + y.
     void (*add)(float *x, const float *y, size_t count);
@@ -166,9 +180,24 @@ typedef struct svc_kernels {
     // Scaled dot-product attention of queries that share one key/value head of a paged cache (cache_attention.inc has
     // the layout of a page): out = Σ_t softmax_t(scale · query · key_t) value_t over the positions it sees. pages: by
     // position / SVC_PAGE, those that no query sees may be NULL; offset: floats from a page's start to the head;
-    // head_dim: a multiple of 16; scores: room for 8 · (end of the last − first of the first, in whole pages) floats.
+    // head_dim: best a multiple of 16; scores: room for 8 · (end of the last − first of the first, in whole pages) floats.
     void (*cached_attention)(const svc_query *queries, size_t count, const float *const *pages, size_t offset,
                              size_t head_dim, float scale, float *scores);
+
+    // Attention of `rows` queries of one head over all keys of one sequence: out[r] = Σ_t softmax_t(scale · q[r] · k[t] +
+    // bias[r · bias_step + t]) v[t]. keys_transposed: [head_dim][padded_length], padded_length = length rounded up to 16,
+    // finite at the end; values: [length][head_dim]; bias: NULL, or readable up to padded_length; scores: room for
+    // 8 · padded_length floats. head_dim: any.
+    void (*sequence_attention)(const float *queries, size_t ldq, size_t rows, const float *keys_transposed,
+                               const float *values, size_t length, size_t head_dim, float scale, const float *bias,
+                               ptrdiff_t bias_step, float *scores, float *out, size_t ldout);
+
+    // Attention of `rows` queries of one head, each over `length` keys of its own: with s = slots[r · ldslots + t], the key
+    // of position t is at s + key_offset and its value at s + value_offset. bias: NULL, or by position, the same for all
+    // rows, readable up to padded_length; scores: room for padded_length floats. head_dim: any.
+    void (*gathered_attention)(const float *queries, size_t ldq, size_t rows, const float *const *slots, size_t ldslots,
+                               size_t length, size_t key_offset, size_t value_offset, size_t head_dim, float scale,
+                               const float *bias, float *scores, float *out, size_t ldout);
 } svc_kernels;
 
 // The most capable instruction set that both the processor and the operating system support.

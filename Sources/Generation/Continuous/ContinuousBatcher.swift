@@ -71,7 +71,7 @@ package final class ContinuousBatcher: Sendable {
         WorkerThread.start(name: "svc-generate", niceness: 5) { [mailbox, contextTokens] in
             let loop = GenerationLoop(
                 model: model, tokenizer: tokenizer, contextTokens: contextTokens, limits: limits,
-                resources: DecoderResources(backend: backend, pool: pool, workspace: Workspace()))
+                resources: ComputeResources(backend: backend, pool: pool, workspace: Workspace()))
             while let arrived = mailbox.take(waiting: !loop.hasWork) {
                 loop.enqueue(arrived)
                 let ended = loop.step()

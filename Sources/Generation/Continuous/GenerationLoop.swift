@@ -11,7 +11,7 @@ final class GenerationLoop {
     let tokenizer: any TextTokenizer
     let contextTokens: Int
     let limits: ContinuousBatcher.Limits
-    let resources: DecoderResources
+    let resources: ComputeResources
     private(set) var counters = ContinuousBatcher.Counters()
     private let pages: KVPagePool
     private let prefixes: PrefixCache
@@ -27,7 +27,7 @@ final class GenerationLoop {
 
     init(
         model: any CausalLanguageModel, tokenizer: any TextTokenizer, contextTokens: Int,
-        limits: ContinuousBatcher.Limits, resources: DecoderResources
+        limits: ContinuousBatcher.Limits, resources: ComputeResources
     ) {
         self.model = model
         self.tokenizer = tokenizer
@@ -162,9 +162,13 @@ final class GenerationLoop {
                 if request.unstarted > 0 { waiting.append(request) }
                 if request.started == nil { request.started = .now }
             }
-            let (pages, node) =
-                sequence.wantsPromptLogits ? ([], prefixes.match([]).node) : prefixes.match(sequence.tokens)
-            sequence.node = node
+            var pages: [[KVPage]] = []
+            if model.reusesPrefixes(promptTokens: sequence.owner.request.prompt.count) {
+                let (known, node) =
+                    sequence.wantsPromptLogits ? ([], prefixes.match([]).node) : prefixes.match(sequence.tokens)
+                sequence.node = node
+                pages = known
+            }
             sequence.cache.adopt(pages)
             let known = pages.count * CachePage.tokens
             counters.cachedTokens += min(known, sequence.owner.request.prompt.count)
@@ -237,7 +241,8 @@ final class GenerationLoop {
         let segments = parts.map { part in
             DecoderSegment(
                 cache: part.sequence.cache, tokens: part.sequence.uncomputed.prefix(part.count),
-                logits: part.sequence.wantsPromptLogits ? .all : part.reachesEnd ? .last : .none)
+                logits: part.sequence.wantsPromptLogits ? .all : part.reachesEnd ? .last : .none,
+                promptTokens: part.sequence.owner.request.prompt.count)
         }
         let logits = model.forward(DecoderStep(segments, resources))
         var row = 0

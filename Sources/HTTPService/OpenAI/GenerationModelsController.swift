@@ -3,7 +3,7 @@ internal import Foundation
 internal import Hummingbird
 internal import Tokenizers
 
-/// GET /v1/models and GET /v1/models/{name}: the models that generate, as OpenAI's clients list them.
+/// GET /v1/models and GET /v1/models/{name}: the models that generate or embed, as OpenAI's clients list them.
 struct GenerationModelsController: Sendable {
     let service: any GenerationService
 
@@ -18,7 +18,7 @@ struct GenerationModelsController: Sendable {
         guard let model = models.first(where: { $0.name == name }) else {
             throw APIError(
                 .notFound,
-                "no model \(name) generates text; GET /v1/models lists those that do, and GET /models all models",
+                "no model \(name) generates or embeds text; GET /v1/models lists those that do, and GET /models all models",
                 param: "model", code: "model_not_found")
         }
         return JSONResponse.raw(JSONText.write(Self.value(model)))

@@ -6,7 +6,7 @@ internal import Tokenizers
 
 /// Who answers prompts: the engine, or what a test puts in its place.
 protocol GenerationService: Sendable {
-    /// The models that generate, in the order of the catalogue.
+    /// The models that generate or embed, in the order of the catalogue.
     func generationModels() async -> [GenerationModelListing]
 
     /// What there is to know of a model before anything is asked of it; loads it if need be.
@@ -49,7 +49,7 @@ struct AcceptedGeneration: Sendable {
 
 extension Engine: GenerationService {
     func generationModels() async -> [GenerationModelListing] {
-        statuses().filter { $0.descriptor.task == .generation }.map {
+        statuses().filter { [.generation, .embedding].contains($0.descriptor.task) }.map {
             GenerationModelListing(name: $0.descriptor.name, created: startedAt)
         }
     }

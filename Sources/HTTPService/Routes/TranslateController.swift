@@ -4,6 +4,7 @@ internal import Generation
 internal import Hummingbird
 internal import LanguageID
 internal import Metrics
+internal import Tokenizers
 
 /// POST /translate and GET /languages, in LibreTranslate's vocabulary and in ours.
 struct TranslateController: Sendable {
@@ -147,7 +148,7 @@ struct TranslateController: Sendable {
             throw APIError.from(error).spoken(in: .libreTranslate)
         }
         let languages = await engine.languages().map {
-            Language(code: $0.code, name: LanguageNames.name(of: $0.code), targets: $0.targets)
+            Language(code: $0.code, name: LanguageNames.english($0.code), targets: $0.targets)
         }
         return JSONResponse.make(languages, keys: .asWritten)
     }

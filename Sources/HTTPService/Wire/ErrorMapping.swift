@@ -12,6 +12,7 @@ extension APIError {
         case let error as APIError: return error
         case let error as EngineError: return from(error)
         case let error as GenerationError: return from(error)
+        case let error as EmbeddingError: return from(error)
         case let error as ChatTemplateError: return from(error)
         case let error as QueueFullError:
             return APIError(.serviceUnavailable, "\(error)", code: "queue_full", retryAfterSeconds: 1)
@@ -45,6 +46,13 @@ extension APIError {
             case .contextOverflow, .answerOverflow: "context_length_exceeded"
             }
         return APIError(.badRequest, "\(error)", code: code)
+    }
+
+    private static func from(_ error: EmbeddingError) -> APIError {
+        switch error {
+        case .tooLong: APIError(.badRequest, "\(error)", param: "input", code: "context_length_exceeded")
+        case .idOutsideVocabulary, .empty: APIError(.badRequest, "\(error)", param: "input", code: "invalid_value")
+        }
     }
 
     private static func from(_ error: ChatTemplateError) -> APIError {

@@ -7,6 +7,8 @@ struct ByteStringTable: Sendable {
     private let mask: Int
     private let seed: UInt64
     private let strings: ByteStrings
+    /// How many different strings there are in the table.
+    let count: Int
     /// The length of the longest string, in bytes.
     let maximumLength: Int
 
@@ -23,7 +25,7 @@ struct ByteStringTable: Sendable {
         // A seed of its own for each table: nobody can prepare a vocabulary whose strings all collide.
         let (seed, mask) = (UInt64.random(in: .min ... .max), capacity - 1)
         var slots = [UInt64](repeating: Self.empty, count: capacity)
-        var maximumLength = 0
+        var (maximumLength, count) = (0, 0)
         strings.bytes.withUnsafeBytes { bytes in
             for index in 0..<strings.count where includes(index) {
                 let string = UnsafeRawBufferPointer(rebasing: bytes[strings.range(index)])
@@ -39,11 +41,12 @@ struct ByteStringTable: Sendable {
                     }
                     slot = (slot + 1) & mask
                 }
+                if slots[slot] == Self.empty { count += 1 }
                 slots[slot] = hash & ~Self.empty | UInt64(index)
             }
         }
         (self.slots, self.mask, self.seed) = (slots, mask, seed)
-        (self.strings, self.maximumLength) = (strings, maximumLength)
+        (self.strings, self.maximumLength, self.count) = (strings, maximumLength, count)
     }
 
     /// The id of `string`, or -1.

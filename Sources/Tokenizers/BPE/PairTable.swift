@@ -22,15 +22,18 @@ struct PairTable: Sendable {
     }
 
     /// Appends the merge with the next rank; nil for `result` leaves the rank without a merge. A pair that
-    /// already has a merge keeps its first.
-    mutating func append(_ left: Int32, _ right: Int32, into result: Int32?) {
+    /// already has a merge keeps its first, or with `replaces` has the new one instead.
+    mutating func append(_ left: Int32, _ right: Int32, into result: Int32?, replaces: Bool = false) {
         let rank = UInt64(merged.count)
         merged.append(result ?? -1)
         guard result != nil else { return }
         let key = Self.key(left, right)
         var slot = Int(truncatingIfNeeded: Self.hash(key) >> shift)
         while slots[slot] != Self.empty {
-            if slots[slot] >> 22 == key { return }
+            if slots[slot] >> 22 == key {
+                if replaces { break }
+                return
+            }
             slot = (slot + 1) & (slots.count - 1)
         }
         slots[slot] = key << 22 | rank

@@ -8,7 +8,8 @@ import ModelHub
 /// `svc bench`
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measure the engine without HTTP.", subcommands: [BenchTranslate.self, BenchGenerate.self])
+        abstract: "Measure the engine without HTTP.",
+        subcommands: [BenchTranslate.self, BenchGenerate.self, BenchTokens.self])
 }
 
 /// `svc bench translate`
@@ -19,8 +20,14 @@ struct BenchTranslate: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
     @OptionGroup var compute: ComputeOptions
 
-    @Argument(help: "The model.")
+    @Argument(help: "The model: a name of `svc list`, or the path of a directory.")
     var model: String
+
+    @Option(help: "The source language (BCP 47); the model's first by default.")
+    var from: String?
+
+    @Option(help: "The target language (BCP 47); the model's first by default.")
+    var to: String?
 
     @Option(help: "A text file, one sentence a line.")
     var input: String
@@ -69,11 +76,14 @@ struct BenchTranslate: AsyncParsableCommand {
         }
         let lines = text.split(whereSeparator: \.isNewline).map(String.init)
         guard !lines.isEmpty else { throw CommandFailure(.failed, type: "input", "\(input): the file has no lines") }
-        let engine = try compute.engine(settings)
+        let (model, paths) = try ComputeOptions.named(model)
+        let engine = try compute.engine(settings, paths: paths)
         let status = try await engine.load(model, waitSeconds: 3600)
         if let failure = status.failure { throw EngineError.failed(model: model, failure) }
         let descriptor = status.descriptor
-        guard let source = descriptor.sourceLanguages.first, let target = descriptor.targetLanguages.first else {
+        guard let source = from ?? descriptor.sourceLanguages.first,
+            let target = to ?? descriptor.targetLanguages.first(where: { $0 != source })
+        else {
             throw EngineError.wrongTask(model: model, task: descriptor.task.rawValue, wanted: "translation")
         }
         let search = SearchOptions(

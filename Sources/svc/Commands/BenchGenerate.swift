@@ -92,7 +92,7 @@ struct BenchGenerate: AsyncParsableCommand {
         let readBytesPerSecond = max(readBefore, try await Self.readBandwidth(threads))
         func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
         let decode = median(passes.map(\.decodeTokensPerSecond))
-        let stepBytes = try model.stepBytes()
+        let stepBytes = model.info.stepBytes
         let answer = Answer(
             model: model.info.name, threads: threads,
             instructionSet: configuration.backend.instructionSet.rawValue,

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Engine
 import Foundation
 import ModelHub
 
@@ -51,6 +52,32 @@ struct ModelReport: Encodable {
     var installed: Bool
     var missing: [String]
     var files: [File]?
+    /// What the files say, where they are here.
+    var inspection: Inspection?
+
+    struct Inspection: Encodable {
+        struct Memory: Encodable {
+            var quantization: String
+            var bytes: Int
+        }
+
+        var contextTokens: Int?
+        var vocabularySize: Int?
+        var tokenizer: String?
+        var memory: [Memory]
+        /// Why the model cannot be run; absent if it can.
+        var problem: String?
+        var nearest: [String]
+
+        init(_ inspection: ModelInspection) {
+            contextTokens = inspection.contextTokens
+            vocabularySize = inspection.vocabularySize
+            tokenizer = inspection.tokenizer
+            memory = inspection.memory.map { Memory(quantization: $0.quantization, bytes: $0.bytes) }
+            problem = inspection.problem
+            nearest = inspection.nearest
+        }
+    }
 
     init(_ entry: CatalogEntry, _ hub: ModelHub, withFiles: Bool = false) {
         name = entry.name
@@ -74,8 +101,38 @@ struct ModelReport: Encodable {
         }
     }
 
+    /// A model that is named by its path.
+    init(_ descriptor: ModelDescriptor) {
+        name = descriptor.name
+        task = descriptor.task.rawValue
+        family = descriptor.family
+        format = descriptor.format
+        summary = descriptor.summary
+        source = descriptor.source
+        licence = descriptor.licence
+        parameters = descriptor.parameters
+        sourceLanguages = descriptor.sourceLanguages
+        targetLanguages = descriptor.targetLanguages
+        sizeBytes = descriptor.sizeBytes
+        downloadBytes = 0
+        memoryBytes = descriptor.memoryBytes
+        installed = true
+        missing = []
+    }
+
+    /// Takes over what the files say.
+    mutating func add(_ found: ModelInspection) {
+        (family, format) = (found.family, found.format)
+        if let parameters = found.parameters { self.parameters = parameters }
+        if let licence = found.licence { self.licence = licence }
+        inspection = Inspection(found)
+    }
+
     var languages: String {
         if sourceLanguages.isEmpty, targetLanguages.isEmpty { return "-" }
+        if targetLanguages.count > 4 {
+            return "\(sourceLanguages.count) → \(targetLanguages.count) languages"
+        }
         return targetLanguages.isEmpty
             ? "\(sourceLanguages.count) languages"
             : "\(sourceLanguages.joined(separator: ",")) → \(targetLanguages.joined(separator: ","))"
@@ -116,29 +173,54 @@ struct Show: AsyncParsableCommand {
     @OptionGroup var output: OutputOptions
     @OptionGroup var store: HubOptions
 
-    @Argument(help: "The model's name.")
+    @Argument(help: "The model's name, or the path of a file or of a checkpoint's directory.")
     var name: String
 
     func run() async throws {
+        let model = try report()
+        try Output.succeed("show", model, json: output.json) { Self.text(model) }
+    }
+
+    private func report() throws -> ModelReport {
         let hub = try store.hub()
-        let model = ModelReport(try hub.catalog.entry(named: name), hub, withFiles: true)
-        try Output.succeed("show", model, json: output.json) {
-            let rows = [
-                ["name", model.name], ["summary", model.summary], ["state", model.installed ? "installed" : "absent"],
-                ["task", model.task], ["family", model.family], ["format", model.format],
-                ["languages", model.languages],
-                ["parameters", "\(model.parameters)"], ["source", model.source], ["licence", model.licence],
-                ["size", megabytes(model.sizeBytes)], ["download", megabytes(model.downloadBytes)],
-                ["memory", megabytes(model.memoryBytes)],
-            ]
-            let files = (model.files ?? []).flatMap { file in
-                [["file", "\(file.role)  \(file.path)  \(megabytes(file.sizeBytes))  sha256:\(file.sha256)"]]
-                    + (file.parts ?? []).map { part in
-                        ["part", "\(part.source)  \(part.path)  \(megabytes(part.sizeBytes))  sha256:\(part.sha256)"]
-                    }
-            }
-            return Table.text(rows + files)
+        guard ModelDescriptor.isPath(name) else {
+            let entry = try hub.catalog.entry(named: name)
+            var report = ModelReport(entry, hub, withFiles: true)
+            if report.installed { report.add(try ModelDescriptor(entry).inspect(hub)) }
+            return report
         }
+        let descriptor = try ModelDescriptor(anyPath: name)
+        var report = ModelReport(descriptor)
+        report.add(descriptor.inspect(hub))
+        return report
+    }
+
+    private static func text(_ model: ModelReport) -> String {
+        var rows = [
+            ["name", model.name], ["summary", model.summary], ["state", model.installed ? "installed" : "absent"],
+            ["task", model.task], ["family", model.family], ["format", model.format],
+            ["languages", model.languages],
+            ["parameters", "\(model.parameters)"], ["source", model.source], ["licence", model.licence],
+            ["size", megabytes(model.sizeBytes)], ["download", megabytes(model.downloadBytes)],
+        ]
+        if let inspection = model.inspection {
+            rows += inspection.contextTokens.map { [["context", "\($0) tokens"]] } ?? []
+            rows += inspection.vocabularySize.map { [["vocabulary", "\($0) tokens"]] } ?? []
+            rows += inspection.tokenizer.map { [["tokenizer", $0]] } ?? []
+            rows += inspection.memory.map { ["memory", "\($0.quantization)  \(megabytes($0.bytes))"] }
+            if let problem = inspection.problem {
+                rows += [["cannot run", problem], ["nearest", inspection.nearest.joined(separator: ", ")]]
+            }
+        } else {
+            rows.append(["memory", megabytes(model.memoryBytes)])
+        }
+        let files = (model.files ?? []).flatMap { file in
+            [["file", "\(file.role)  \(file.path)  \(megabytes(file.sizeBytes))  sha256:\(file.sha256)"]]
+                + (file.parts ?? []).map { part in
+                    ["part", "\(part.source)  \(part.path)  \(megabytes(part.sizeBytes))  sha256:\(part.sha256)"]
+                }
+        }
+        return Table.text(rows + files)
     }
 }
 

@@ -19,7 +19,7 @@ struct Translate: AsyncParsableCommand {
     @Option(help: "The target language (BCP 47).")
     var to: String
 
-    @Option(help: "The model; by default the one for the pair.")
+    @Option(help: "The model, by its name or the path of a directory; by default the one for the pair.")
     var model: String?
 
     @Option(help: "Hypotheses kept by beam search; 1 is greedy.")
@@ -60,9 +60,12 @@ struct Translate: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try await Settings(file: compute.config)
-        let engine = try compute.engine(settings)
+        let (model, paths) = try model.map { try ComputeOptions.named($0) } ?? (nil, [])
+        let engine = try compute.engine(settings, paths: paths)
         let items =
-            text.isEmpty ? try await translateInput(engine) : try await translate([text.joined(separator: " ")], engine)
+            text.isEmpty
+            ? try await translateInput(engine, model)
+            : try await translate([text.joined(separator: " ")], engine, model)
         if output.json {
             try Output.succeed("translate", Answer(translations: items.map(Item.init)), json: true) { "" }
         } else if !text.isEmpty {
@@ -71,7 +74,9 @@ struct Translate: AsyncParsableCommand {
         await engine.stop()
     }
 
-    private func translate(_ texts: [String], _ engine: Engine) async throws -> [TranslatedItem] {
+    private func translate(
+        _ texts: [String], _ engine: Engine, _ model: String?
+    ) async throws -> [TranslatedItem] {
         let source = from == "auto" ? nil : from
         let items = try await engine.translate(
             TranslationQuery(
@@ -81,14 +86,14 @@ struct Translate: AsyncParsableCommand {
     }
 
     /// Line by line, in windows; with --json all are kept for the one object at the end.
-    private func translateInput(_ engine: Engine) async throws -> [TranslatedItem] {
+    private func translateInput(_ engine: Engine, _ model: String?) async throws -> [TranslatedItem] {
         let bar = ProgressBar(json: output.json)
         let total = Self.inputBytes
         var kept: [TranslatedItem] = []
         var window: [String] = []
         var readBytes = 0, lines = 0
         func flush() async throws {
-            let items = try await translate(window, engine)
+            let items = try await translate(window, engine, model)
             window = []
             lines += items.count
             bar.clear()

@@ -1,3 +1,4 @@
+import Architectures
 import ArgumentParser
 import Compute
 import Engine
@@ -34,6 +35,9 @@ struct ComputeOptions: ParsableArguments {
     @Option(help: "Memory for loaded models: bytes, 4G, or 70%. (SVC_MEMORY_BUDGET)")
     var memoryBudget: String?
 
+    @Option(help: "Quantise float checkpoints as they are loaded: int8 or q4; none by default. (SVC_QUANTIZE)")
+    var quantize: String?
+
     @Option(help: "A JSON file of settings, named as the flags of `svc serve` are.")
     var config: String?
 
@@ -44,9 +48,23 @@ struct ComputeOptions: ParsableArguments {
         let budget = try settings.value(
             memoryBudget, "SVC_MEMORY_BUDGET", "memory-budget", default: total / 10 * 7, "a size such as 4G or 70%"
         ) { Settings.bytes($0, total: total) }
-        return EngineConfiguration(
-            threads: threads, memoryBudgetBytes: budget,
-            backend: try ComputeBackend(environment: ProcessInfo.processInfo.environment))
+        let environment = ProcessInfo.processInfo.environment
+        var configuration = EngineConfiguration(
+            threads: threads, memoryBudgetBytes: budget, backend: try ComputeBackend(environment: environment))
+        configuration.quantization = try settings.value(
+            quantize, "SVC_QUANTIZE", "quantize", default: nil, "int8, q4 or none"
+        ) { text in
+            text == "none" ? .some(nil) : PackedWeights.Quantization(rawValue: text).map { $0 }
+        }
+        configuration.packedDirectory = ModelStore.packedDirectory(environment: environment)
+        return configuration
+    }
+
+    /// The name of a model that may be named by its path, and that path.
+    ///
+    /// - Throws: `EngineError.unusablePath`.
+    static func named(_ model: String) throws -> (name: String, paths: [String]) {
+        ModelDescriptor.isPath(model) ? (try ModelDescriptor(path: model).name, [model]) : (model, [])
     }
 
     /// An engine for one command: no log but warnings, models on demand.

@@ -3,6 +3,7 @@ import Checkpoints
 import Engine
 import Foundation
 import ModelHub
+import Tokenizers
 
 /// The model of the commands that generate text, and how it gets into this process.
 struct GenerationModelOptions: ParsableArguments {
@@ -11,7 +12,7 @@ struct GenerationModelOptions: ParsableArguments {
     @Option(help: "Whether a model that is not here is downloaded: on or off. (SVC_DOWNLOADS)")
     var downloads: String?
 
-    @Argument(help: "The model: a name of `svc list`, or the path of a .gguf file.")
+    @Argument(help: "The model: a name of `svc list`, or the path of a .gguf file or of a checkpoint's directory.")
     var model: String
 
     /// Where the file is, if the model is named by its path: as in any list of models, and besides by its ending alone.
@@ -97,23 +98,11 @@ struct OpenGenerationModel: Sendable {
 
     /// How the model's vocabulary spells an id, control tokens included.
     func spelling(of id: Int32) -> String? {
+        if let tokenizer = info.tokenizer as? HuggingFaceTokenizer { return tokenizer.token(id) }
         guard let file, let checkpoint = try? GGUFCheckpoint(path: file),
             let tokens = try? checkpoint.metadata.strings("tokenizer.ggml.tokens"), id >= 0, Int(id) < tokens.count
         else { return nil }
         return tokens.text(at: Int(id))
-    }
-
-    /// Bytes of the matrices that a step reads: all but an embedding that is not the output's too, of which a step reads
-    /// a few rows.
-    ///
-    /// - Throws: `CheckpointError`.
-    func stepBytes() throws -> Int {
-        guard let file else { return 0 }
-        let tensors = try GGUFCheckpoint(path: file).tensors
-        return tensors.values.reduce(0) { bytes, tensor in
-            let isLookup = tensor.name == "token_embd.weight" && tensors["output.weight"] != nil
-            return bytes + (tensor.shape.count < 2 || isLookup ? 0 : tensor.bytes.count)
-        }
     }
 }
 

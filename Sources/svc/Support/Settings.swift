@@ -12,7 +12,7 @@ struct Settings: Sendable {
     private static let fileKeys: Set<String> = [
         "host", "port", "threads", "memory-budget", "models", "api-keys-file", "on-demand", "on-demand-wait",
         "downloads", "loading-timeout", "log-level", "log-format", "max-body-bytes", "max-characters", "max-texts",
-        "request-timeout", "shutdown-timeout",
+        "request-timeout", "shutdown-timeout", "quantize",
     ]
 
     /// Reads the file, if one is named.
