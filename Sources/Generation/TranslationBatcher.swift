@@ -42,12 +42,30 @@ package final class TranslationBatcher: WorkSource {
         let unit: Int
     }
 
+    /// What a checkpoint's configuration says of every search with it.
+    package struct SearchRules: Sendable, Equatable {
+        /// `length_penalty`
+        package var lengthPenalty: Float = 1
+        /// `early_stopping`
+        package var earlyStopping = SearchOptions.EarlyStopping.atPresentLength
+        /// `no_repeat_ngram_size`
+        package var noRepeatNgramSize = 0
+        /// `repetition_penalty`
+        package var repetitionPenalty: Float = 1
+        /// `renormalize_logits`
+        package var renormalizes = false
+
+        /// The defaults.
+        package init() {}
+    }
+
     /// The model.
     package let model: any SequenceToSequenceModel
     private let pipeline: TranslationPipeline
     private let shortlist: Shortlist?
     private let pool: WorkerPool
     private let limits: Limits
+    private let rules: SearchRules
     private let state = Mutex(State())
     /// Units that the batch is chosen from.
     private static let window = 512
@@ -55,13 +73,14 @@ package final class TranslationBatcher: WorkSource {
     /// A batcher whose work the pool's threads take until `close`.
     package init(
         model: any SequenceToSequenceModel, pipeline: TranslationPipeline, shortlist: Shortlist?, pool: WorkerPool,
-        limits: Limits = Limits()
+        limits: Limits = Limits(), rules: SearchRules = SearchRules()
     ) {
         self.model = model
         self.pipeline = pipeline
         self.shortlist = shortlist
         self.pool = pool
         self.limits = limits
+        self.rules = rules
         pool.add(self)
     }
 
@@ -207,9 +226,11 @@ package final class TranslationBatcher: WorkSource {
         var options = request.search
         guard model.startToken != nil else { return options }
         options.style = .pooled
-        options.endTokens = model.endTokens
-        options.bannedTokens = model.bannedTokens
-        options.forcedLastToken = model.forcedEndOfSequence
+        options.lengthPenalty = rules.lengthPenalty
+        options.earlyStopping = rules.earlyStopping
+        options.noRepeatNgramSize = rules.noRepeatNgramSize
+        options.repetitionPenalty = rules.repetitionPenalty
+        options.renormalizes = rules.renormalizes
         options.forcedFirstToken = pipeline.tokenizer.forcedFirstToken(to: request.direction.target?.code)
         let byLength = options.limit(sourceLength: sourceLength) + Self.spareTokens
         options.maximumLengthFactor = .infinity

@@ -62,6 +62,8 @@ extension ModelHub {
         let freed = try unneeded.reduce(0) { $0 + (try repository.removeBlob($1)) }
         guard !removed.isEmpty || !unneeded.isEmpty else { throw ModelHubError.notInstalled(model: entry.name) }
         try repository.removeIfUnused()
+        let packed = ModelStore.packedDirectory(environment: environment) + "/" + entry.name
+        if Disk.status(packed)?.isDirectory == true { try Disk.removeTree(packed) }
         return RemovalReport(
             removedFiles: removed, keptFiles: snapshot.files.map(\.path).filter(needed.contains), freedBytes: freed)
     }

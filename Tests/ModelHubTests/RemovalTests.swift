@@ -4,6 +4,20 @@ import Testing
 @testable import ModelHub
 
 @Suite struct RemovalTests {
+    @Test func whatWasMadeOfAModelGoesWithIt() async throws {
+        let fixture = try HubFixture()
+        let home = fixture.directory + "/home"
+        let hub = try fixture.hub(environment: fixture.environment.merging(["SVC_HOME": home]) { $1 })
+        _ = try await hub.pull(try fixture.entry("one"))
+        for name in ["one", "two"] {
+            let packed = "\(home)/packed/\(name)"
+            try FileManager.default.createDirectory(atPath: packed, withIntermediateDirectories: true)
+            try Data("packed".utf8).write(to: URL(fileURLWithPath: packed + "/q4.packed"))
+        }
+        _ = try hub.remove(try fixture.entry("one"))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: home + "/packed") == ["two"])
+    }
+
     @Test func removesAModelAndNothingElse() async throws {
         let fixture = try HubFixture()
         let hub = try fixture.hub()

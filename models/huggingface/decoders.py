@@ -9,6 +9,7 @@ them. Beside the checkpoint NAME/ stands NAME.json, with
                       and `logits`. All ids are equal.
     inputs            [{ids, encoder, logits}]: the states behind the last norm, [ids][width]; [ids][vocabulary]
     greedy            [{input, ids}]: what is generated after an input, 20 ids, or fewer where the end came
+    beam              [{input, beams, hypotheses: [{ids, score}]}]: the two best of four beams, the length penalty 1
 
 Floats are rounded to 5 decimals. `manifest.json` has the SHA-256 of every file below the directory. A GGUF file
 NAME.gguf holds what NAME/ holds, as a converter writes it.
@@ -73,6 +74,22 @@ def greedy(model, ids):
     return out[0, len(ids):].tolist()
 
 
+def beam(model, ids):
+    out = model.generate(
+        torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long),
+        generation_config=transformers.GenerationConfig(
+            do_sample=False, max_new_tokens=NEW_TOKENS, eos_token_id=END, pad_token_id=0, num_beams=4,
+            num_return_sequences=2, length_penalty=1.0, early_stopping=False, return_dict_in_generate=True,
+            output_scores=True))
+    hypotheses = []
+    for sequence, score in zip(out.sequences, out.sequences_scores):
+        found = sequence[len(ids):].tolist()
+        if END in found:
+            found = found[:found.index(END) + 1]
+        hypotheses.append(dict(ids=found, score=round(float(score), 6)))
+    return dict(beams=4, hypotheses=hypotheses)
+
+
 def own_greedy(network, prompt):
     ids, margin = list(prompt), float("inf")
     while len(ids) < len(prompt) + NEW_TOKENS and ids[-1] != END or len(ids) == len(prompt):
@@ -87,6 +104,7 @@ def fixture(recipe, directory):
     files = checkpoints.write(recipe, directory)
     network, numbers = Network(directory), random.Random(recipe.seed)
     differences, records, generated, least = dict(encoder=0.0, logits=0.0), [], [], float("inf")
+    searched = []
     for length in LENGTHS:
         ids = [numbers.randrange(2, END) for _ in range(length)]
         out = load(recipe, directory)(torch.tensor([ids]), output_hidden_states=True)
@@ -97,12 +115,13 @@ def fixture(recipe, directory):
         assert theirs == own, (recipe.name, length, theirs, own)
         least = min(least, margin)
         generated.append(dict(input=len(records), ids=theirs))
+        searched.append(dict(input=len(records), **beam(load(recipe, directory), ids)))
         records.append(dict(ids=ids, encoder=rounded(states), logits=rounded(logits)))
     content = dict(
         model=recipe.name, files=files, architecture=recipe.config["model_type"], authority=recipe.model.__name__,
         versions=versions(), seed=recipe.seed,
         differences={key: float(f"{value:.2g}") for key, value in differences.items()}, inputs=records,
-        greedy=generated)
+        greedy=generated, beam=searched)
     path = directory.parent / f"{recipe.name}.json"
     write(path, content)
     print(recipe.name, content["differences"], f"{sum(file.stat().st_size for file in directory.iterdir())} bytes,",

@@ -73,8 +73,33 @@ struct HuggingFaceLoader {
                 tokenizer: tokenizer, sourceLanguage: descriptor.sourceLanguages.first,
                 targetLanguage: descriptor.targetLanguages.first,
                 maximumPieces: max(1, min(Self.maximumPieces, network.maximumSourceLength - Self.marks))),
-            shortlist: nil, pool: resources.workers, limits: limits)
+            shortlist: nil, pool: resources.workers, limits: limits, rules: try searchRules())
         return ModelLoader.Result(model: .translation(batcher), memoryBytes: network.sizeBytes)
+    }
+
+    /// What `generation_config.json`, or of an older checkpoint `config.json`, says of the search.
+    ///
+    /// - Throws: `CheckpointError` for a value that means nothing.
+    private func searchRules() throws -> TranslationBatcher.SearchRules {
+        var rules = TranslationBatcher.SearchRules()
+        for file in [model.configuration, try directory.configurationIfPresent("generation_config.json")].compactMap(
+            \.self)
+        {
+            rules.lengthPenalty = Float(
+                try file.number("length_penalty", -10...10, default: Double(rules.lengthPenalty)))
+            rules.noRepeatNgramSize = try file.integer(
+                "no_repeat_ngram_size", 0...64, default: rules.noRepeatNgramSize)
+            rules.repetitionPenalty = Float(
+                try file.number("repetition_penalty", 0.01...100, default: Double(rules.repetitionPenalty)))
+            rules.renormalizes = try file.boolean("renormalize_logits", default: rules.renormalizes)
+            switch file["early_stopping"] {
+            case nil: break
+            case .boolean(let stops): rules.earlyStopping = stops ? .whenFull : .atPresentLength
+            case .string("never"): rules.earlyStopping = .never
+            default: throw file.mismatch("early_stopping", expected: "true, false or \"never\"")
+            }
+        }
+        return rules
     }
 
     /// The network of a translation model.
