@@ -206,10 +206,10 @@ struct JSONReader {
     private mutating func hexadecimal(_ what: String) throws -> UInt32 {
         var code: UInt32 = 0
         for _ in 0..<4 {
-            guard let byte = peek(), let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
+            guard let byte = peek(), let digit = hexadecimalDigit(byte) else {
                 throw invalid("\(what) has an escape without four hexadecimal digits")
             }
-            code = code << 4 | UInt32(digit)
+            code = code << 4 | digit
             offset += 1
         }
         return code

@@ -260,10 +260,10 @@ struct JSONScanner {
     private func hexadecimal(_ start: Int, _ what: String) throws(CheckpointError) -> UInt32 {
         var code: UInt32 = 0
         for index in start..<(start + 4) {
-            guard index < end, let digit = Character(Unicode.Scalar(bytes[index])).hexDigitValue else {
+            guard index < end, let digit = hexadecimalDigit(bytes[index]) else {
                 throw invalid("\(what) has an escape without four hexadecimal digits", at: start - 2)
             }
-            code = code << 4 | UInt32(digit)
+            code = code << 4 | digit
         }
         return code
     }

@@ -109,10 +109,10 @@ struct VocabularyFileReader {
     private mutating func hexadecimal() throws -> UInt32 {
         var code: UInt32 = 0
         for _ in 0..<4 {
-            guard let byte = peek(), let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
+            guard let byte = peek(), let digit = hexadecimalDigit(byte) else {
                 throw invalid("a name has an escape without four hexadecimal digits")
             }
-            code = code << 4 | UInt32(digit)
+            code = code << 4 | digit
             offset += 1
         }
         return code
