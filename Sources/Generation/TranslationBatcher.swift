@@ -162,6 +162,12 @@ package final class TranslationBatcher: WorkSource {
 
     private func prepare(_ job: TranslationJob) {
         let plan = pipeline.plan(job.request.text, job.request.direction)
+        do {
+            for unit in plan.units { try model.check(unit) }
+        } catch {
+            job.end(.failure(error))
+            return
+        }
         job.begin(plan)
         guard !plan.units.isEmpty else {
             job.succeed(pipeline)

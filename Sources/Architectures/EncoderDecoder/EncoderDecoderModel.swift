@@ -38,6 +38,9 @@ protocol EncoderDecoderNetwork: EncoderDecoderModel {
 }
 
 extension EncoderDecoderNetwork {
+    /// Nobody else uses the threads while the tokens of a step are chosen.
+    package var searchPool: ThreadPool? { pool }
+
     package func encoderStates(of sources: [[Int32]], _ workspace: Workspace) -> MatrixView {
         encode(
             SourceBatch(sources, ComputeResources(backend: backend, pool: pool, workspace: workspace), of: self))
