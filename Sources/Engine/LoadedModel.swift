@@ -89,8 +89,6 @@ enum ModelLoader {
         var quantization: PackedWeights.Quantization?
         /// Where quantised weights are kept; nil to keep none.
         var packedDirectory: String?
-        /// Told of bytes of a checkpoint that are read.
-        var advanced: @Sendable (Int) -> Void = { _ in }
     }
 
     private static func path(_ role: String, _ files: [String: String], of name: String) throws -> String {

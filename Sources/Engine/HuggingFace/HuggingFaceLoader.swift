@@ -30,8 +30,7 @@ struct HuggingFaceLoader {
         packed = PackedWeights(
             directory: resources.packedDirectory.map { "\($0)/\(descriptor.name)" },
             key: try CheckpointIdentity.key(of: model.checkpoint().files), quantization: quantization,
-            activations: activations, pool: resources.compute, backend: resources.backend,
-            advanced: { resources.advanced($0) })
+            activations: activations, pool: resources.compute, backend: resources.backend)
     }
 
     /// Loads the model.
