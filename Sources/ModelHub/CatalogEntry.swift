@@ -81,6 +81,13 @@ package struct CatalogEntry: Hashable, Sendable {
     package var translationPrompt: String?
     /// Papers and pages about it.
     package var references: [String]
+    /// The models that answer while this one cannot, best first; empty where the nearest is looked for.
+    package var standIns: [String] = []
+    /// Which files of an `hf:` repository belong to the model, as patterns of paths (`*.json`, `onnx/*`); empty where the
+    /// rule of docs/models.md tells.
+    package var include: [String] = []
+    /// A question whose answer is known; nil where none was recorded.
+    package var canary: CatalogCanary?
 
     /// Creates an entry that is in no catalogue, for a source named by the user.
     package init(
@@ -153,6 +160,8 @@ extension CatalogEntry: Decodable {
         case downloadBytes = "download_bytes"
         case memoryBytes = "memory_bytes"
         case translationPrompt = "translation_prompt"
+        case standIns = "stand_ins"
+        case include, canary
     }
 
     package init(from decoder: any Decoder) throws {
@@ -205,6 +214,13 @@ extension CatalogEntry: Decodable {
         format = try values.text(.format)
         memoryBytes = try values.count(.memoryBytes)
         references = try values.decodeIfPresent([String].self, forKey: .references) ?? []
+        standIns = try values.decodeIfPresent([String].self, forKey: .standIns) ?? []
+        if standIns.contains(name) { throw values.error(.standIns, "names the model itself") }
+        include = try values.decodeIfPresent([String].self, forKey: .include) ?? []
+        if !include.isEmpty {
+            guard case .huggingFace = source else { throw values.error(.include, "is for hf: sources, not \(source)") }
+        }
+        canary = try values.decodeIfPresent(CatalogCanary.self, forKey: .canary)
     }
 }
 
