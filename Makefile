@@ -12,7 +12,7 @@ PORT ?= 8080
 # One configuration for the program and its tests: numeric code is far too slow without optimisation.
 SWIFT_FLAGS := -c release -Xswiftc -enable-testing
 # What tests drive the service with, installed for them alone.
-PYTHON_TEST_PACKAGES := libretranslatepy==2.1.4 openai==3.54.0
+PYTHON_TEST_PACKAGES := libretranslatepy==2.1.4 openai==3.54.0 websockets==17.4
 
 help:
 	@echo "make run      set up, build, fetch the default models, serve on 127.0.0.1:$(PORT)"

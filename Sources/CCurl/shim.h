@@ -18,3 +18,19 @@ static inline CURLcode svc_curl_set_write(CURL *handle, CURLoption option,
 static inline CURLcode svc_curl_get_long(CURL *handle, CURLINFO info, long *value) {
     return curl_easy_getinfo(handle, info, value);
 }
+static inline CURLcode svc_curl_get_offset(CURL *handle, CURLINFO info, curl_off_t *value) {
+    return curl_easy_getinfo(handle, info, value);
+}
+// Called once a connection is there, before the request goes out.
+static inline CURLcode svc_curl_set_connected(CURL *handle, int (*function)(void *, char *, char *, int, int),
+                                              void *context) {
+    CURLcode code = curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, function);
+    return code == CURLE_OK ? curl_easy_setopt(handle, CURLOPT_PREREQDATA, context) : code;
+}
+// Lets a transfer go on that its write function paused.
+static inline CURLcode svc_curl_unpause(CURL *handle) {
+    return curl_easy_pause(handle, CURLPAUSE_CONT);
+}
+static inline CURLMcode svc_curl_multi_set_long(CURLM *multi, CURLMoption option, long value) {
+    return curl_multi_setopt(multi, option, value);
+}

@@ -18,6 +18,10 @@ package struct EmbeddingResult: Sendable {
     package var vectors: [[Float]]
     /// Tokens read.
     package var tokens: Int
+    /// The model that they are of.
+    package var model = ""
+    /// Whose place it takes; nil if it was asked for itself.
+    package var fallback: FallbackNotice?
 }
 
 /// An embedding model in memory.
@@ -114,15 +118,32 @@ package enum EmbeddingError: Error, Sendable, Equatable, CustomStringConvertible
 }
 
 extension Engine {
-    /// Vectors of texts. Loads the model if need be.
+    /// Vectors of texts, and the name of the model that they are of: the one that was asked, unless a person has named one
+    /// that stands in for it. Loads the model if need be.
     ///
     /// - Throws: `EngineError`, `EmbeddingError`, `QueueFullError`, `CancellationError`.
-    package nonisolated func embed(model name: String, _ inputs: [EmbeddingInput]) async throws -> EmbeddingResult {
+    package nonisolated func embed(
+        model name: String, _ inputs: [EmbeddingInput], fallback: FallbackPolicy = .never
+    ) async throws -> EmbeddingResult {
         let descriptor = try await entry(name).descriptor
-        guard descriptor.task == .embedding, case .embedding(let model) = try await acquire(name) else {
-            throw EngineError.wrongTask(
-                model: name, task: descriptor.task.rawValue, wanted: ModelDescriptor.Task.embedding.rawValue)
+        let wrongTask = EngineError.wrongTask(
+            model: name, task: descriptor.task.rawValue, wanted: ModelDescriptor.Task.embedding.rawValue)
+        guard descriptor.task == .embedding else { throw wrongTask }
+        let began = ContinuousClock.now
+        var lease: ModelLease?
+        do {
+            let held = try await acquire(
+                name, standIn: fallback == .auto ? StandInNeed(task: .embedding) : nil)
+            lease = held
+            guard case .embedding(let model) = held.model else { throw wrongTask }
+            var result = try await model.embed(inputs, on: pool)
+            (result.model, result.fallback) = (held.name, held.fallback)
+            noteUse(
+                of: name, .embedding, lease: held, texts: inputs.count, sourceTokens: result.tokens, began: began)
+            return result
+        } catch {
+            noteUse(of: name, .embedding, lease: lease, texts: inputs.count, began: began, failure: error)
+            throw error
         }
-        return try await model.embed(inputs, on: pool)
     }
 }

@@ -17,9 +17,10 @@ extension Engine {
     ///
     /// - Throws: what `generate` throws.
     nonisolated func translateByChat(
-        _ text: String, with name: String, prompt: TranslationPrompt, from source: LanguageTag?, to target: LanguageTag
+        _ text: String, with handle: GenerationHandle, prompt: TranslationPrompt, from source: LanguageTag?,
+        to target: LanguageTag
     ) async throws -> TranslationResult {
-        let info = try await generationInfo(model: name)
+        let info = handle.info
         let tokenizer = info.tokenizer
         let budget = max(16, min(Self.maximumPassageTokens, info.contextTokens / Self.passageShare))
         let language = source?.description
@@ -36,7 +37,7 @@ extension Engine {
                     answers[done] = answer
                 }
                 group.addTask {
-                    (index, try await self.ask(name, prompt, passage, names, tokenizer, info.contextTokens))
+                    (index, try await self.ask(handle, prompt, passage, names, tokenizer, info.contextTokens))
                 }
             }
             for try await (done, answer) in group { answers[done] = answer }
@@ -59,7 +60,8 @@ extension Engine {
     }
 
     private nonisolated func ask(
-        _ name: String, _ prompt: TranslationPrompt, _ passage: String, _ languages: (source: String?, target: String),
+        _ handle: GenerationHandle, _ prompt: TranslationPrompt, _ passage: String,
+        _ languages: (source: String?, target: String),
         _ tokenizer: any TextTokenizer, _ contextTokens: Int
     ) async throws -> ChatTranslation {
         let question = prompt.question(passage, from: languages.source, to: languages.target)
@@ -69,8 +71,8 @@ extension Engine {
         request.maxTokens = min(
             passageTokens * Self.answerTokens.factor + Self.answerTokens.more, max(1, contextTokens / 2))
         let stream = try await generate(
-            model: name, input: .chat(ChatPrompt(messages: [ChatMessage(role: "user", content: .string(question))])),
-            request: request)
+            with: handle, input: .chat(ChatPrompt(messages: [ChatMessage(role: "user", content: .string(question))])),
+            request: request, isCounted: false)
         var answer = ""
         var translation = ChatTranslation(text: "", usage: GenerationUsage(), wasCut: false)
         for try await event in stream {

@@ -15,16 +15,20 @@ package struct TranslationQuery: Sendable {
     package var model: String?
     /// How to search.
     package var search: SearchOptions
+    /// Whether another model may answer where this one cannot.
+    package var fallback: FallbackPolicy
 
     /// Texts and their languages.
     package init(
-        texts: [String], source: String?, target: String, model: String? = nil, search: SearchOptions = SearchOptions()
+        texts: [String], source: String?, target: String, model: String? = nil,
+        search: SearchOptions = SearchOptions(), fallback: FallbackPolicy = .auto
     ) {
         self.texts = texts
         self.source = source
         self.target = target
         self.model = model
         self.search = search
+        self.fallback = fallback
     }
 }
 
@@ -44,6 +48,8 @@ package struct TranslatedItem: Sendable {
     package var warnings: [(kind: String, message: String)] = []
     /// The model that translated it; nil if nothing had to be translated.
     package var model: String?
+    /// Whose place the model takes; nil if it was asked for itself.
+    package var fallback: FallbackNotice?
     /// Tokens read.
     package var sourceTokens = 0
     /// Tokens written.
@@ -113,7 +119,8 @@ extension Engine {
     }
 
     /// The model for a pair: one that is ready before one that is on disk, one made for translation before one that is
-    /// asked to, the catalogue's order between equals.
+    /// asked to, the catalogue's order between equals. One that has been set aside is still the one meant: whoever answers
+    /// for it stands in, and says so.
     private func modelName(from source: LanguageTag, to target: LanguageTag) -> String? {
         let able = order.filter {
             entries[$0]?.descriptor.translates(from: source, to: target) == true && isChoosable($0)
@@ -121,7 +128,8 @@ extension Engine {
         let names =
             able.filter { entries[$0]?.descriptor.task == .translation }
             + able.filter { entries[$0]?.descriptor.task != .translation }
-        return names.first { entries[$0]?.state == .ready } ?? names.first { isObtainable($0) } ?? names.first
+        return names.first { entries[$0]?.state == .ready || entries[$0]?.setAside != nil }
+            ?? names.first { isObtainable($0) } ?? names.first
     }
 
     private nonisolated func translate(
@@ -143,11 +151,13 @@ extension Engine {
             ]
             return item
         }
-        let result = try await translate(text, with: name, from: source, to: route.target, query)
+        let answer = try await translate(text, with: name, from: source, to: route.target, query)
+        let result = answer.result
         item.text = result.text
         item.alternatives = result.alternatives
         item.warnings = result.warnings.map { ($0.kind.rawValue, $0.message) }
-        item.model = name
+        item.model = answer.lease.name
+        item.fallback = answer.lease.fallback
         item.sourceTokens = result.sourceTokens
         item.targetTokens = result.targetTokens
         item.queueSeconds = result.queueSeconds
@@ -157,16 +167,42 @@ extension Engine {
 
     private nonisolated func translate(
         _ text: String, with name: String, from source: LanguageTag, to target: LanguageTag, _ query: TranslationQuery
+    ) async throws -> (result: TranslationResult, lease: ModelLease) {
+        let began = ContinuousClock.now
+        var lease: ModelLease?
+        let pair = (source: source.description, target: target.description)
+        do {
+            let need = StandInNeed(task: .translation, pair: (source, target))
+            let held = try await acquire(name, standIn: query.fallback == .auto ? need : nil)
+            lease = held
+            let result = try await translate(text, with: held, from: source, to: target, query.search)
+            noteUse(
+                of: name, .translation, lease: held, pair: pair, characters: text.unicodeScalars.count,
+                sourceTokens: result.sourceTokens, targetTokens: result.targetTokens, began: began)
+            return (result, held)
+        } catch {
+            noteUse(of: name, .translation, lease: lease, pair: pair, began: began, failure: error)
+            throw error
+        }
+    }
+
+    private nonisolated func translate(
+        _ text: String, with lease: ModelLease, from source: LanguageTag, to target: LanguageTag,
+        _ search: SearchOptions
     ) async throws -> TranslationResult {
-        if let prompt = try await entry(name).descriptor.translationPrompt {
-            return try await translateByChat(text, with: name, prompt: prompt, from: source, to: target)
+        switch lease.model {
+        case .translation(let batcher):
+            return try await batcher.translate(
+                TranslationRequest(text: text, direction: batcher.direction(from: source, to: target), search: search))
+        case .generation(let model):
+            guard let prompt = try await entry(lease.name).descriptor.translationPrompt else {
+                throw EngineError.wrongTask(model: lease.name, task: "something else", wanted: "translation")
+            }
+            return try await translateByChat(
+                text, with: GenerationHandle(lease: lease, model: model), prompt: prompt, from: source, to: target)
+        case .languageIdentification, .embedding:
+            throw EngineError.wrongTask(model: lease.name, task: "something else", wanted: "translation")
         }
-        guard case .translation(let batcher) = try await acquire(name) else {
-            throw EngineError.wrongTask(model: name, task: "something else", wanted: "translation")
-        }
-        return try await batcher.translate(
-            TranslationRequest(text: text, direction: batcher.direction(from: source, to: target), search: query.search)
-        )
     }
 
     private struct Choice: Sendable {
@@ -212,10 +248,17 @@ extension Engine {
     ///
     /// - Throws: `EngineError` if no model for it is there.
     package nonisolated func detect(_ texts: [String]) async throws -> [LanguageIdentifier.Detection] {
-        guard case .languageIdentification(let identifier) = try await acquire(try await identificationModel()) else {
+        let began = ContinuousClock.now
+        let name = try await identificationModel()
+        let lease = try await acquire(name, standIn: StandInNeed(task: .languageIdentification))
+        guard case .languageIdentification(let identifier) = lease.model else {
             throw EngineError.noLanguageIdentification
         }
-        return try await pool.run { _ in texts.map { identifier.detect($0) } }
+        let detections = try await pool.run { _ in texts.map { identifier.detect($0) } }
+        noteUse(
+            of: name, .languageIdentification, lease: lease, texts: texts.count,
+            characters: texts.reduce(0) { $0 + $1.unicodeScalars.count }, began: began)
+        return detections
     }
 
     private func identificationModel() throws -> String {
@@ -230,7 +273,7 @@ extension Engine {
     /// The languages that can be translated, and into which: each one's code and its targets, itself among them.
     package func languages() -> [(code: String, targets: [String])] {
         var targets: [String: Set<String>] = [:]
-        for name in order where isObtainable(name) {
+        for name in order where isObtainable(name) && isChoosable(name) {
             guard let descriptor = entries[name]?.descriptor, descriptor.canTranslate else { continue }
             for target in descriptor.targetLanguages { targets[target, default: [target]].insert(target) }
             for source in descriptor.sourceLanguages {

@@ -13,7 +13,13 @@ package actor Engine {
     package nonisolated let pool: WorkerPool
     /// The threads that share the operations of large models.
     nonisolated let computePool: ThreadPool
-    nonisolated let hub: ModelHub
+    package nonisolated let hub: ModelHub
+    /// What happens here, for everyone who watches.
+    package nonisolated let events: EventBus
+    /// The queue of downloads.
+    package nonisolated let downloads: DownloadManager
+    /// The history of what was used; nil to keep none.
+    package nonisolated let usage: UsageStore?
     nonisolated let logger: Logger
     /// When it was made.
     package nonisolated let startedAt = Date.now
@@ -23,14 +29,24 @@ package actor Engine {
     private var nextWaiter = 0
     private var hasStarted = false
     private(set) var isDraining = false
+    /// Models that new requests do not get any more, and that running ones still use.
+    var retiring: [ResidentModel] = []
+    /// The schedules of checks and updates.
+    private var schedules: [Task<Void, Never>] = []
 
     /// An engine that knows the catalogue's models and those that the configuration names.
     ///
     /// - Throws: `EngineError.unknownModel` or `.unusablePath` for a model of the configuration.
-    package init(configuration: EngineConfiguration, hub: ModelHub, logger: Logger) throws {
+    package init(
+        configuration: EngineConfiguration, hub: ModelHub, logger: Logger, events: EventBus = EventBus(),
+        usage: UsageStore? = nil
+    ) throws {
         self.configuration = configuration
         self.hub = hub
         self.logger = logger
+        self.events = events
+        self.usage = usage
+        downloads = DownloadManager(hub: hub, events: events, limit: configuration.concurrentDownloads)
         for entry in hub.catalog.entries {
             entries[entry.name] = ModelEntry(try ModelDescriptor(entry))
             order.append(entry.name)
@@ -54,18 +70,42 @@ package actor Engine {
     package func start() {
         hasStarted = true
         for name in order where entries[name]?.isRequired == true { beginLoading(name) }
+        schedules = [
+            schedule(every: configuration.checkIntervalSeconds) { await $0.checkAll() },
+            schedule(every: configuration.updates == .off ? 0 : configuration.updateIntervalSeconds) {
+                await $0.lookForUpdates()
+            },
+        ].compactMap { $0 }
+    }
+
+    private func schedule(
+        every seconds: Double, _ work: @escaping @Sendable (Engine) async -> Void
+    ) -> Task<Void, Never>? {
+        guard seconds > 0 else { return nil }
+        return Task { [weak self] in
+            while !Task.isCancelled {
+                // Cancelled: the loop ends.
+                try? await Task.sleep(for: .seconds(seconds))
+                guard !Task.isCancelled, let self else { return }
+                await work(self)
+            }
+        }
     }
 
     /// Says that no new work will come: /health answers `draining` from here on.
     package func drain() { isDraining = true }
 
     /// Ends the inference threads and gives up what is under way.
-    package func stop() {
+    package func stop() async {
         isDraining = true
-        for name in order {
-            entries[name]?.loadTask?.cancel()
-            entries[name]?.loaded?.close()
-        }
+        for schedule in schedules { schedule.cancel() }
+        for name in order { entries[name]?.loadTask?.cancel() }
+        await downloads.stop()
+        for name in order { entries[name]?.loaded?.close() }
+        for resident in retiring { resident.close() }
+        retiring = []
+        events.close()
+        await usage?.close()
         pool.stop()
         computePool.stop()
     }
@@ -88,7 +128,7 @@ package actor Engine {
         return entry
     }
 
-    private func isInstalled(_ entry: ModelEntry) -> Bool {
+    func isInstalled(_ entry: ModelEntry) -> Bool {
         if entry.loaded != nil { return true }
         switch entry.descriptor.origin {
         case .local: return true
@@ -105,18 +145,20 @@ package actor Engine {
 
     /// Whether the hub can get the model if it is not here.
     private func canBePulled(_ entry: ModelEntry) -> Bool {
-        guard case .catalog(let listing) = entry.descriptor.origin else { return false }
-        switch listing.source {
-        case .pip, .file: return true
-        case .huggingFace, .https: return false
-        }
+        if case .catalog = entry.descriptor.origin { return true }
+        return false
     }
 
-    /// Whether the model may be chosen for a request that names none: a model that is not here and that nobody but the
-    /// user can get is answered for only where it is asked for.
+    /// Bytes that are downloaded for a request that did not name the model: more than that, somebody has to want.
+    private static let unaskedDownloadBytes = 256_000_000
+
+    /// Whether the model may be chosen for a request that names none: a large one that is not here is got only where it is
+    /// asked for.
     func isChoosable(_ name: String) -> Bool {
         guard let entry = entries[name] else { return false }
-        return entry.loaded != nil || entry.isRequired || isInstalled(entry) || canBePulled(entry)
+        if entry.loaded != nil || entry.isRequired || isInstalled(entry) { return true }
+        guard canBePulled(entry), case .catalog(let listing) = entry.descriptor.origin else { return false }
+        return listing.downloadBytes > 0 && listing.downloadBytes <= Self.unaskedDownloadBytes
     }
 
     /// The service as a whole.
@@ -148,8 +190,8 @@ package actor Engine {
     /// Sentences that wait for a worker, and requests that wait or run, over all models.
     package func queueDepth() -> (sentences: Int, requests: Int) {
         entries.values.reduce(into: (0, 0)) { total, entry in
-            total.0 += entry.loaded?.waitingSentences ?? 0
-            total.1 += entry.loaded?.openRequests ?? 0
+            total.0 += entry.loaded?.model.waitingSentences ?? 0
+            total.1 += entry.loaded?.model.openRequests ?? 0
         }
     }
 

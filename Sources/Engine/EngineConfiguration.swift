@@ -14,6 +14,16 @@ package struct EngineConfiguration: Sendable {
         case never
     }
 
+    /// What the service does about newer revisions of its models by itself.
+    package enum Updates: String, Sendable, CaseIterable {
+        /// Nothing.
+        case off
+        /// It says that there is one.
+        case check
+        /// It changes over.
+        case apply
+    }
+
     /// Inference threads.
     package var threads: Int
     /// Bytes that loaded models may take together.
@@ -26,6 +36,20 @@ package struct EngineConfiguration: Sendable {
     package var onDemandWaitSeconds = 60.0
     /// Whether models that are not on this machine are downloaded.
     package var downloads = true
+    /// Who stands in for a model, best first, by its name; they come before those of the catalogue.
+    package var standIns: [String: [String]] = [:]
+    /// How often the files of loaded models are hashed again and asked a question whose answer is known; 0 for never.
+    package var checkIntervalSeconds = 6 * 3600.0
+    /// How long the second repair waits; each further one waits twice as long.
+    package var repairDelaySeconds = 30.0
+    /// Repairs that are tried before a person is needed.
+    package var repairAttempts = 3
+    /// What is done about newer revisions.
+    package var updates = Updates.off
+    /// How often newer revisions are looked for.
+    package var updateIntervalSeconds = 24 * 3600.0
+    /// Models that are downloaded at once.
+    package var concurrentDownloads = 2
     /// How long a model may take to get ready, downloads included.
     package var loadingTimeoutSeconds = 900.0
     /// Whether the progress of loading is logged every 30 seconds.

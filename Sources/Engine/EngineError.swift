@@ -1,5 +1,5 @@
 /// Why the engine does not do what was asked. The messages are shown to clients as they are.
-package enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
+package indirect enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
     /// No model has this name.
     case unknownModel(name: String, known: [String])
     /// A path that the configuration names holds no model.
@@ -20,6 +20,16 @@ package enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
     case overBudget(model: String, neededBytes: Int, usedBytes: Int, budgetBytes: Int)
     /// What was asked does not go with what the model is doing.
     case conflict(model: String, state: ModelState, wanted: String)
+    /// The model cannot answer, and no other can in its place; `hints` are those that would if they were here.
+    case withoutStandIn(cause: EngineError, hints: [String])
+    /// The model comes from where there are no revisions.
+    case noRevisions(model: String, source: String)
+    /// The model is held at a revision.
+    case pinned(model: String, revision: String)
+    /// A newer revision was tried and is not used; the one before goes on answering.
+    case updateFailed(model: String, revision: String, reason: String)
+    /// There is no revision to go back to.
+    case nothingToRollBack(model: String)
     /// No language identification model is known.
     case noLanguageIdentification
     /// The model has no chat template: it continues text and knows no conversations.
@@ -50,6 +60,16 @@ package enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
                 + "\(megabytes(budget)) are in use; raise --memory-budget or unload a model"
         case .conflict(let model, let state, let wanted):
             "the model \(model) is \(state.rawValue) and cannot \(wanted) now"
+        case .withoutStandIn(let cause, let hints):
+            hints.isEmpty ? "\(cause)" : "\(cause). In its place would answer: \(hints.joined(separator: ", "))"
+        case .noRevisions(let model, let source):
+            "the model \(model) comes from \(source), which has no revisions: the catalogue lists the one there is"
+        case .pinned(let model, let revision):
+            "the model \(model) is held at \(revision); release it with `svc pin \(model) --release`, or name a revision"
+        case .updateFailed(let model, let revision, let reason):
+            "the revision \(revision) of \(model) is not used: \(reason). The one before goes on answering"
+        case .nothingToRollBack(let model):
+            "the model \(model) has no earlier revision on this machine"
         case .noChatTemplate(let model):
             "the model \(model) has no chat template: it continues text and knows no conversations; "
                 + "use POST /v1/completions"
@@ -57,6 +77,18 @@ package enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
             "the chat template of the model \(model) cannot be read: \(reason); use POST /v1/completions"
         case .noLanguageIdentification:
             "no model for language identification is known; name the source language"
+        }
+    }
+}
+
+extension EngineError {
+    /// What is the matter with a model, for those whom another one answers.
+    var reason: String {
+        switch self {
+        case .failed(_, let failure): failure.reason
+        case .notReady(_, let state, _): "it is \(state.rawValue)"
+        case .notInstalled: "it is not on this machine"
+        default: description
         }
     }
 }

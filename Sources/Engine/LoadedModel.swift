@@ -92,12 +92,14 @@ enum ModelLoader {
     }
 
     private static func path(_ role: String, _ files: [String: String], of name: String) throws -> String {
-        guard let path = files[role] else {
-            throw ModelFailure(
-                stage: .loading, reason: "the catalogue names no file for the role \(role)",
-                action: "Correct the catalogue's entry for \(name).")
+        if let path = files[role] { return path }
+        // A repository's files have their paths for roles; of a file in parts, the first part leads to the others.
+        if role == "model", let first = files.keys.filter({ $0.hasSuffix(".gguf") }).min(), let path = files[first] {
+            return path
         }
-        return path
+        throw ModelFailure(
+            stage: .loading, reason: "the catalogue names no file for the role \(role)",
+            action: "Correct the catalogue's entry for \(name).")
     }
 
     private static func region(_ role: String, _ files: [String: String], of name: String) throws -> ByteRegion {

@@ -44,6 +44,8 @@ package struct ModelDescriptor: Sendable {
     package var memoryBytes: Int
     /// How a chat model is asked to translate; nil for one that is not asked to.
     package var translationPrompt: TranslationPrompt?
+    /// A question whose answer is known; nil if there is none.
+    package var canary: CatalogCanary?
     /// Where its files are.
     package var origin: Origin
 
@@ -70,6 +72,7 @@ package struct ModelDescriptor: Sendable {
         sizeBytes = entry.files.reduce(0) { $0 + $1.sizeBytes }
         memoryBytes = entry.memoryBytes
         translationPrompt = try entry.translationPrompt.map { try TranslationPrompt($0) }
+        canary = entry.canary
         origin = .catalog(entry)
     }
 

@@ -8,9 +8,19 @@ struct ModelEntry {
     var since = Date.now
     var progress: ModelProgress?
     var failure: ModelFailure?
-    var loaded: LoadedModel?
-    /// What it takes, or while it is being loaded what is reserved for it.
+    var loaded: ResidentModel?
+    /// What it takes.
     var memoryBytes = 0
+    /// What is reserved for it while it is loaded, or for its next revision.
+    var reservedBytes = 0
+    /// Set where a check found it damaged, until it is ready again.
+    var setAside: SetAside?
+    /// The model that answered last in its place; nil where it answers for itself.
+    var standIn: String?
+    /// What the last check found.
+    var lastCheck: CheckReport?
+    /// Whether a check or an update of it is under way: one at a time.
+    var isBusy = false
     var loadSeconds: Double?
     var requests = 0
     var lastUsed: Date?
@@ -24,6 +34,22 @@ struct ModelEntry {
 
     init(_ descriptor: ModelDescriptor) { self.descriptor = descriptor }
 
+    /// A model that a check has taken away.
+    struct SetAside: Sendable {
+        var reason: String
+        /// Repairs that were tried and did not help.
+        var repairs = 0
+        /// Whether nothing more is tried until a person has done something.
+        var needsPerson = false
+    }
+
+    /// Why requests had better ask somebody else; nil where it answers, or is expected to soon.
+    var unavailability: String? {
+        if state == .ready { return nil }
+        if let setAside { return setAside.reason }
+        return state == .failed ? failure?.reason : nil
+    }
+
     /// Whether it failed in a way that is a fault of the service: a model that nobody asked for at the start and that is
     /// merely not here, or too large, is none.
     var isFault: Bool {
@@ -31,9 +57,10 @@ struct ModelEntry {
         return isRequired || ![.notInstalled, .overBudget].contains(failure.kind)
     }
 
-    /// Whether a request may start another attempt: what failed a moment ago would fail again.
+    /// Whether a request may start another attempt: what failed a moment ago would fail again, and what is repaired is
+    /// tried by the repair.
     func mayRetry(at now: Date) -> Bool {
-        state == .failed && now.timeIntervalSince(since) >= ModelEntry.retryAfterSeconds
+        state == .failed && setAside == nil && now.timeIntervalSince(since) >= ModelEntry.retryAfterSeconds
     }
 
     /// How long a failure stands before a request tries again.
@@ -44,6 +71,7 @@ struct ModelEntry {
             descriptor: descriptor, state: state, isInstalled: isInstalled, since: since, progress: progress,
             failure: failure, memoryBytes: loaded == nil ? 0 : memoryBytes, loadSeconds: loadSeconds,
             requests: requests,
-            lastUsed: lastUsed, isRequired: isRequired)
+            lastUsed: lastUsed, isRequired: isRequired, revision: loaded?.revision, standIn: standIn,
+            lastCheck: lastCheck)
     }
 }

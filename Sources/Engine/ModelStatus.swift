@@ -14,7 +14,7 @@ package enum ModelState: String, Sendable, CaseIterable {
     case unloading
 
     /// Whether work towards `ready` is under way.
-    package var isUnderWay: Bool { [.downloading, .verifying, .loading].contains(self) }
+    package var isUnderWay: Bool { [.downloading, .paused, .verifying, .loading].contains(self) }
 }
 
 /// How far a stage is, in bytes.
@@ -45,6 +45,8 @@ package struct ModelFailure: Error, Sendable, Equatable, CustomStringConvertible
         case permission = "model_not_permitted"
         /// Bytes are not what they should be.
         case integrity = "model_damaged"
+        /// The files are whole, and the model says what it should not.
+        case wrongAnswer = "model_answers_wrongly"
         /// Anything else.
         case other = "model_failed"
     }
@@ -93,4 +95,10 @@ package struct ModelStatus: Sendable {
     package var lastUsed: Date?
     /// Whether it was asked for at the start.
     package var isRequired: Bool
+    /// The revision in memory; nil unless loaded, or for a model that is named by its path.
+    package var revision: String?
+    /// The model that answers in its place; nil where it answers for itself.
+    package var standIn: String?
+    /// What the last check found; nil if there was none.
+    package var lastCheck: CheckReport?
 }

@@ -24,6 +24,8 @@ package enum ServiceApplication {
         let work = RequestWork(monitor: monitor, timeoutSeconds: configuration.requestTimeoutSeconds)
         let routes =
             routes(engine, configuration, keys, work) + generationRoutes(generation, configuration, work)
+            + eventRoutes(engine, configuration, monitor) + downloadRoutes(engine, configuration, monitor)
+            + careRoutes(engine, configuration)
         var table = RouteTable()
         for route in routes { table.add(route.method, route.path) }
 
@@ -31,6 +33,7 @@ package enum ServiceApplication {
         router.add(middleware: AccessLogMiddleware())
         router.add(middleware: RequestIDMiddleware(routes: table))
         router.add(middleware: KeyMiddleware(keys: keys))
+        router.add(middleware: SocketPathMiddleware())
         for route in routes {
             router.on(RouterPath(route.path), method: route.method) { request, context in
                 try await route.handler(request, context)
@@ -90,6 +93,41 @@ package enum ServiceApplication {
         ]
     }
 
+    private static func eventRoutes(
+        _ engine: Engine, _ configuration: ServiceConfiguration, _ monitor: DisconnectMonitor
+    ) -> [Route] {
+        let events = EventsController(engine: engine, configuration: configuration, monitor: monitor)
+        let usage = UsageController(engine: engine)
+        return [
+            Route(.get, EventsController.streamPath, events.stream),
+            Route(.get, EventsController.socketPath, events.socket), Route(.get, "/usage", usage.report),
+            Route(.get, "/usage/recommendations", usage.recommendations),
+        ]
+    }
+
+    private static func downloadRoutes(
+        _ engine: Engine, _ configuration: ServiceConfiguration, _ monitor: DisconnectMonitor
+    ) -> [Route] {
+        let downloads = DownloadsController(engine: engine, configuration: configuration, monitor: monitor)
+        return [
+            Route(.post, "/models/{name}/pull", downloads.pull),
+            Route(.get, "/models/{name}/versions", downloads.versions), Route(.get, "/downloads", downloads.list),
+            Route(.get, "/downloads/limit", downloads.limit), Route(.put, "/downloads/limit", downloads.setLimit),
+            Route(.get, "/downloads/{id}", downloads.show), Route(.post, "/downloads/{id}/pause", downloads.pause),
+            Route(.post, "/downloads/{id}/resume", downloads.resume),
+            Route(.post, "/downloads/{id}/cancel", downloads.cancel),
+        ]
+    }
+
+    private static func careRoutes(_ engine: Engine, _ configuration: ServiceConfiguration) -> [Route] {
+        let care = CareController(engine: engine, configuration: configuration)
+        return [
+            Route(.post, "/models/{name}/check", care.check), Route(.post, "/models/{name}/update", care.update),
+            Route(.post, "/models/{name}/rollback", care.rollBack), Route(.put, "/models/{name}/pin", care.pin),
+            Route(.delete, "/models/{name}/pin", care.release),
+        ]
+    }
+
     /// Serves until the process is told to stop; then running requests have `shutdownSeconds` to finish.
     ///
     /// - Parameter onListening: called with the port once connections are accepted.
@@ -107,9 +145,10 @@ package enum ServiceApplication {
         signals: [UnixSignal], logger: Logger, onListening: @escaping @Sendable (Int) async -> Void
     ) async throws {
         let monitor = DisconnectMonitor()
+        let limits = EventSocket.Limits(pingSeconds: configuration.socketPingSeconds)
         let application = Application(
             router: router(engine, generation, configuration, monitor),
-            server: .http1(configuration: .init(additionalChannelHandlers: [monitor.handler()])),
+            server: .init { ServiceChannel(responder: $0, monitor: monitor, limits: limits) },
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), serverName: "svc", backlog: 1024),
             onServerRunning: { channel in await onListening(channel.localAddress?.port ?? configuration.port) },

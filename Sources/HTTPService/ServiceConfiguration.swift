@@ -16,6 +16,8 @@ package struct ServiceConfiguration: Sendable {
     package var requestTimeoutSeconds = 300.0
     /// How long a stream is silent before its client gets a comment, so that neither it nor a proxy gives up.
     package var pingSeconds = 10.0
+    /// How often the client of a WebSocket is asked whether it is still there, and how long it has to answer.
+    package var socketPingSeconds = 20.0
     /// How long running requests may take to finish after a stop signal.
     package var shutdownSeconds = 25.0
     /// The version, for /version and /health.

@@ -184,7 +184,8 @@ extension CatalogEntry: Decodable {
         switch source {
         // What such a source has, it has: a directory's files, or a revision's.
         case .file, .huggingFace: break
-        case .pip, .https: if files.isEmpty { throw values.error(.files, "is empty") }
+        case .pip: if files.isEmpty { throw values.error(.files, "is empty") }
+        case .https: if files.count != 1 { throw values.error(.files, "must list the one file at the address") }
         }
         for (key, names) in [("role", files.map(\.role)), ("path", files.map(\.path))] {
             if Set(names).count < names.count { throw values.error(.files, "has one \(key) twice") }

@@ -62,11 +62,12 @@ enum Disk {
         return names.sorted()
     }
 
-    /// Makes a directory and those above it that are missing.
+    /// Makes a directory and those above it that are missing, and waits until the new names are on the disk: a name in
+    /// a directory that is lost is lost with it.
     static func makeDirectory(_ path: String) throws {
-        if mkdir(path, 0o777) == 0 { return }
+        let parent = (path as NSString).deletingLastPathComponent
+        if mkdir(path, 0o777) == 0 { return try synchronizeDirectory(parent.isEmpty ? "." : parent) }
         if errno == ENOENT {
-            let parent = (path as NSString).deletingLastPathComponent
             guard !parent.isEmpty, parent != path else { throw failure("make the directory", path) }
             try makeDirectory(parent)
             if mkdir(path, 0o777) == 0 { return try synchronizeDirectory(parent) }

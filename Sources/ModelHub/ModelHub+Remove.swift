@@ -2,12 +2,14 @@ import Foundation
 
 /// What removing a model did.
 package struct RemovalReport: Equatable, Sendable {
-    /// The paths of the model's files that are gone, relative to its revision.
+    /// The paths of the model's files that are gone, relative to their revision.
     package let removedFiles: [String]
-    /// The paths that stay because another installed model needs them.
+    /// The paths that stay because another installed model needs them, or because another program put them there.
     package let keptFiles: [String]
     /// The bytes that are free again.
     package let freedBytes: Int
+    /// The revisions that files were removed from.
+    package var revisions: [String] = []
 }
 
 /// What the store takes.
@@ -25,11 +27,14 @@ package struct DiskUsage: Equatable, Sendable {
 }
 
 extension ModelHub {
-    /// Removes the model's own files. Files that another installed model of the catalogue needs stay, and bytes
-    /// stay as long as any snapshot links to them.
+    /// Removes the model's own files. Files that another installed model of the catalogue needs stay, bytes stay as
+    /// long as any snapshot of any revision links to them, and in the Hugging Face Hub's cache all that another
+    /// program has put there stays.
     ///
-    /// - Throws: `ModelHubError.notInstalled` if there is nothing of the model, `.busy` if it is being pulled.
-    package func remove(_ entry: CatalogEntry) throws -> RemovalReport {
+    /// - Parameter allRevisions: Whether to remove what is here of every revision, not only of the one in use.
+    /// - Throws: `CareError.inUse` if somebody has the model loaded, `.notOurs` if nothing of it is ours to remove;
+    ///   `ModelHubError.notInstalled` if there is nothing of the model, `.busy` if it is being pulled.
+    package func remove(_ entry: CatalogEntry, allRevisions: Bool = false) throws -> RemovalReport {
         let repository = try store.repository(of: entry)
         guard Disk.status(repository.directory)?.isDirectory == true else {
             throw ModelHubError.notInstalled(model: entry.name)
@@ -38,60 +43,75 @@ extension ModelHub {
             throw ModelHubError.busy(model: entry.name)
         }
         defer { lock.release() }
-        // The Hub's cache belongs to other programs too.
-        if case .huggingFace = entry.source {
-            throw ModelHubError.unsupportedSource(model: entry.name, source: "\(entry.source)")
+        // Held to the end: nobody may begin to use what is half removed.
+        guard let claim = try StoreLock.tryAcquire(ModelUse.path(entry.name, in: store)) else {
+            throw CareError.inUse(model: entry.name, holders: ModelUse.holders(of: entry.name, in: store))
         }
+        defer { claim.release() }
+        let report = try removeLocked(entry, repository, allRevisions: allRevisions)
+        try repository.removeDirectoriesIfUnused()
+        let packed = packedDirectory + "/" + entry.name
+        if Disk.status(packed)?.isDirectory == true { try Disk.removeTree(packed) }
+        return report
+    }
+
+    private func removeLocked(
+        _ entry: CatalogEntry, _ repository: ModelRepository, allRevisions: Bool
+    ) throws -> RemovalReport {
         // A file: repository has one model, so all that is in it goes, whatever the listing says by now.
         if case .file = entry.source { return try removeAll(entry, repository) }
-
-        guard let snapshot = try snapshot(of: entry, repository) else {
-            throw ModelHubError.notInstalled(model: entry.name)
-        }
-        let needed = try pathsNeededByOthers(entry, repository, snapshot.revision)
-        var removed: [String] = []
-        for file in snapshot.files where !needed.contains(file.path) {
-            guard repository.linkedDigest(file.path, snapshot.revision) != nil else { continue }
-            try repository.unlinkFile(file.path, snapshot.revision)
-            removed.append(file.path)
-        }
-        let linked = try repository.linkedDigests()
-        let present = Set(try repository.blobDigests())
+        // Without one in use there is no telling which of those that are here was meant.
+        let all = try allSnapshots(of: entry, repository)
+        let used = try snapshot(of: entry, repository)
+        let snapshots = allRevisions || used == nil ? all : Array(all.prefix(1))
+        let results = try snapshots.map { try (revision: $0.revision, files: unlinkFiles(of: entry, $0, repository)) }
+        let present = Set(try repository.allBlobs())
         // Also the blobs of a pull that failed before it linked them.
-        let unneeded = Set(snapshot.files.map(\.sha256)).intersection(present).subtracting(linked)
-        let freed = try unneeded.reduce(0) { $0 + (try repository.removeBlob($1)) }
-        guard !removed.isEmpty || !unneeded.isEmpty else { throw ModelHubError.notInstalled(model: entry.name) }
-        try repository.removeIfUnused()
-        let packed = ModelStore.packedDirectory(environment: environment) + "/" + entry.name
-        if Disk.status(packed)?.isDirectory == true { try Disk.removeTree(packed) }
+        let digests = Set(snapshots.flatMap { $0.files.map(\.sha256) }).union(results.flatMap(\.files.digests))
+        let partials = try removePartials(of: digests, repository)
+        let freed = try repository.removeUnlinked(digests.intersection(present)) + partials
+        let removed = results.flatMap(\.files.removed)
+        let foreign = results.flatMap(\.files.foreign)
+        guard !removed.isEmpty || freed > 0 else {
+            throw foreign.isEmpty
+                ? ModelHubError.notInstalled(model: entry.name)
+                : CareError.notOurs(model: entry.name, directory: repository.directory) as any Error
+        }
+        // What others need of it does not make it this model's.
+        try forget(results.filter { $0.files.foreign.isEmpty }.map(\.revision), of: entry)
         return RemovalReport(
-            removedFiles: removed, keptFiles: snapshot.files.map(\.path).filter(needed.contains), freedBytes: freed)
+            removedFiles: removed, keptFiles: results.flatMap(\.files.needed) + foreign, freedBytes: freed,
+            revisions: results.filter { !$0.files.removed.isEmpty }.map(\.revision))
+    }
+
+    /// Removes what an interrupted pull has left of files that no other revision waits for; returns the bytes.
+    private func removePartials(of digests: Set<String>, _ repository: ModelRepository) throws -> Int {
+        let paths = Set(digests.map(repository.partial))
+        return try repository.partials().filter { paths.contains($0.path) || !$0.isResumable }.reduce(0) {
+            try repository.removePartial($1.path)
+            return $0 + $1.sizeBytes
+        }
     }
 
     private func removeAll(_ entry: CatalogEntry, _ repository: ModelRepository) throws -> RemovalReport {
         var removed: [String] = []
-        for revision in try Disk.names(in: repository.snapshots) {
+        let revisions = try Disk.names(in: repository.snapshots)
+        for revision in revisions {
             removed += try repository.linkedFiles(revision).map(\.path)
             try Disk.removeTree(repository.snapshot(revision))
         }
-        let freed = try repository.blobDigests().reduce(0) { $0 + (try repository.removeBlob($1)) }
-        try repository.removeIfUnused()
-        return RemovalReport(removedFiles: removed, keptFiles: [], freedBytes: freed)
+        let freed = try repository.partials().reduce(0) {
+            try repository.removePartial($1.path)
+            return $0 + $1.sizeBytes
+        }
+        let freedByBlobs = try repository.blobDigests().reduce(0) { $0 + (try repository.removeBlob($1)) }
+        try forget(revisions, of: entry)
+        return RemovalReport(
+            removedFiles: removed, keptFiles: [], freedBytes: freed + freedByBlobs, revisions: revisions)
     }
 
-    /// The paths that other installed models have in the same repository and revision.
-    private func pathsNeededByOthers(
-        _ entry: CatalogEntry, _ repository: ModelRepository, _ revision: String
-    ) throws -> Set<String> {
-        var paths: Set<String> = []
-        for other in catalog.entries where other.name != entry.name && state(of: other) == .present {
-            guard try store.repository(of: other) == repository,
-                let snapshot = try snapshot(of: other, repository), snapshot.revision == revision
-            else { continue }
-            paths.formUnion(snapshot.files.map(\.path))
-        }
-        return paths
-    }
+    /// Where weights are kept that were quantised from models of this store.
+    var packedDirectory: String { (store.root as NSString).deletingLastPathComponent + "/packed" }
 
     /// What the store takes on the disk.
     ///

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// Whether the files of a model are in the store, by their names and sizes.
 package enum ModelPresence: Equatable, Sendable {
@@ -36,6 +37,18 @@ package final class ModelHub: Sendable {
     package let store: ModelStore
     /// The variables that downloads obey: SVC_PYTHON, PATH, the proxies' and pip's own.
     let environment: [String: String]
+    private let sharedTransfers = Mutex<TransferClient?>(nil)
+
+    /// What downloads go through, all of them together: its limit on bandwidth is everybody's. It begins to exist when it is
+    /// needed.
+    package var transfers: TransferClient {
+        sharedTransfers.withLock { client in
+            if let client { return client }
+            let new = TransferClient(TransferConfiguration(environment: environment))
+            client = new
+            return new
+        }
+    }
 
     /// Creates a hub. `environment` stands in for the process's in tests.
     package init(
@@ -59,18 +72,24 @@ package final class ModelHub: Sendable {
 
     /// The model as it lies in the store, or nil if it is not there or not whole. Without the network.
     ///
-    /// - Throws: `ModelHubError` if the store cannot be read, or nothing can come from the entry's source.
-    package func installed(_ entry: CatalogEntry) throws -> InstalledModel? {
+    /// - Parameter revision: a revision, or a name for one; nil for the pinned one, else the one that was activated, else
+    ///   the one that the source names.
+    /// - Throws: `ModelHubError` if the store cannot be read.
+    package func installed(_ entry: CatalogEntry, revision: String? = nil) throws -> InstalledModel? {
         let repository = try store.repository(of: entry)
-        guard let snapshot = try snapshot(of: entry, repository), snapshot.isWhole,
-            snapshot.files.allSatisfy({ repository.has($0, snapshot.revision) })
-        else { return nil }
+        guard let snapshot = try snapshot(of: entry, repository, revision), isWhole(snapshot, repository) else {
+            return nil
+        }
         return InstalledModel(
             name: entry.name, revision: snapshot.revision,
             files: Dictionary(
                 uniqueKeysWithValues: snapshot.files.map { ($0.role, repository.file($0.path, snapshot.revision)) }),
             sha256: Dictionary(uniqueKeysWithValues: snapshot.files.map { ($0.role, $0.sha256) }),
             sizeBytes: snapshot.files.reduce(0) { $0 + $1.sizeBytes })
+    }
+
+    func isWhole(_ snapshot: Snapshot, _ repository: ModelRepository) -> Bool {
+        snapshot.isWhole && snapshot.files.allSatisfy { repository.has($0, snapshot.revision) }
     }
 
     /// Checks that every file has its SHA-256. What was checked before and looks unchanged (size, time of change
@@ -117,32 +136,49 @@ package final class ModelHub: Sendable {
     }
 
     /// The revision and files that `entry` means, or nil where only the store could tell and it has nothing.
-    func snapshot(of entry: CatalogEntry, _ repository: ModelRepository) throws -> Snapshot? {
+    ///
+    /// - Parameter revision: as of `installed`.
+    func snapshot(
+        of entry: CatalogEntry, _ repository: ModelRepository, _ revision: String? = nil
+    ) throws -> Snapshot? {
         switch entry.source {
-        case .pip(_, let version): return Snapshot(revision: version, files: entry.files)
-        case .file where !entry.files.isEmpty:
-            return Snapshot(revision: FileDigest.revision(of: entry.files), files: entry.files)
-        case .huggingFace(_, _, let name):
-            let name = name ?? "main"
-            // A commit stands for itself.
-            let commit = name.isGitDigest ? name : try repository.revision(of: name)
-            guard let commit else { return nil }
-            let files = try repository.linkedFiles(commit)
-            return Snapshot(revision: commit, files: files, isWhole: !files.isEmpty)
-        default:
-            guard let revision = try repository.mainRevision() else { return nil }
-            let files = try repository.linkedFiles(revision)
+        case .huggingFace: return try hubSnapshot(of: entry, repository, revision)
+        case .file where entry.files.isEmpty:
+            guard let main = try repository.mainRevision(), revision == nil || revision == main else { return nil }
+            let files = try repository.linkedFiles(main)
             return Snapshot(
-                revision: revision, files: files,
-                isWhole: !files.isEmpty && FileDigest.revision(of: files) == revision)
+                revision: main, files: files, isWhole: !files.isEmpty && FileDigest.revision(of: files) == main)
+        default:
+            let listed = entry.listedRevision
+            let wanted = try revision ?? chosenRevision(of: entry) ?? listed
+            if wanted == listed {
+                return Snapshot(revision: listed, files: entry.files, isWhole: !entry.files.isEmpty)
+            }
+            return PullManifest.read(entry, wanted, store).map { Snapshot(revision: wanted, files: $0.files) }
         }
     }
 
+    /// The revision that was pinned or activated for the source of `entry`.
+    func chosenRevision(of entry: CatalogEntry) throws -> String? {
+        // A copy of local files is what they are now; there are no versions of them.
+        if case .file = entry.source { return nil }
+        return try VersionRecord.read(entry, store).chosen(for: entry)
+    }
+
+    /// A revision with its files, as far as it is known here.
     struct Snapshot {
         var revision: String
         var files: [CatalogFile]
         /// Whether `files` is all there should be.
         var isWhole = true
+    }
+}
+
+extension CatalogEntry {
+    /// The revision of the files that the catalogue lists: a package's version, else a digest over them.
+    var listedRevision: String {
+        if case .pip(_, let version) = source { return version }
+        return FileDigest.revision(of: files)
     }
 }
 

@@ -44,6 +44,32 @@ package enum ModelHubError: Error, Equatable, Sendable, CustomStringConvertible 
     case damagedDownload(source: String, reason: String)
     /// Another process is changing the model's files.
     case busy(model: String)
+    /// The repository's terms have to be accepted by whoever downloads it. `page` is where.
+    case gated(source: String, page: String, hasToken: Bool)
+    /// The source refuses whoever asks: without a token that may also mean that there is no such repository.
+    case unauthorised(source: String, page: String, hasToken: Bool, reason: String?)
+    /// There is no such repository.
+    case repositoryNotFound(source: String, page: String)
+    /// The repository has no such branch, tag or commit.
+    case revisionNotFound(source: String, revision: String)
+    /// The revision has no such file.
+    case entryNotFound(source: String, file: String)
+    /// A variable of the environment forbids to ask the source.
+    case offline(source: String, variable: String)
+    /// The source wants to be asked less often.
+    case rateLimited(source: String, retryAfterSeconds: Int?)
+    /// The repository has no files that could be run, or several sets of them.
+    case nothingToRun(source: String, reason: String)
+    /// The revision was found bad here, and would have to be asked for by name.
+    case rejectedRevision(model: String, revision: String, reason: String?)
+    /// The revision is not here as a whole; `installed` are.
+    case revisionNotInstalled(model: String, revision: String, installed: [String])
+    /// The source has the file and does not give it.
+    case refused(source: String, reason: String)
+    /// The model's source does not say which revision is its newest.
+    case noRevisions(model: String, source: String)
+    /// A variable of the environment has a value that means nothing.
+    case invalidSetting(name: String, reason: String)
 
     /// The kinds of failure a caller tells apart: for exit codes and HTTP statuses.
     package enum Category: Sendable, Hashable {
@@ -62,12 +88,14 @@ package enum ModelHubError: Error, Equatable, Sendable, CustomStringConvertible 
     /// The kind of this failure.
     package var category: Category {
         switch self {
-        case .unknownModel, .sourceNotFound, .notInstalled: .notFound
-        case .network: .network
-        case .storeNotWritable: .permission
+        case .unknownModel, .sourceNotFound, .notInstalled, .repositoryNotFound, .revisionNotFound, .entryNotFound,
+            .revisionNotInstalled:
+            .notFound
+        case .network, .offline, .rateLimited: .network
+        case .storeNotWritable, .gated, .unauthorised, .refused: .permission
         case .incomplete, .corrupted, .unexpectedContent, .damagedDownload: .integrity
         case .malformedCatalog, .invalidSource, .unsupportedSource, .pythonMissing, .pipMissing, .pipFailed, .io,
-            .notEnoughSpace, .diskFull, .busy:
+            .notEnoughSpace, .diskFull, .busy, .nothingToRun, .rejectedRevision, .noRevisions, .invalidSetting:
             .other
         case .part(_, _, _, _, let cause): cause.category
         }
@@ -84,7 +112,7 @@ package enum ModelHubError: Error, Equatable, Sendable, CustomStringConvertible 
         case .invalidSource(let text, let reason):
             "\(text) names no source of a model: \(reason)"
         case .unsupportedSource(let model, let source):
-            "\(model) cannot be pulled: the source \(source) is not supported yet; pip: and file: are"
+            "\(model) cannot be pulled: the source \(source) does not name what to download"
         case .sourceNotFound(let source, let reason):
             "\(source) was not found: \(reason)"
         case .notInstalled(let model):
@@ -108,10 +136,10 @@ package enum ModelHubError: Error, Equatable, Sendable, CustomStringConvertible 
             "cannot \(operation) \(path): \(reason)"
         case .notEnoughSpace(let path, let needed, let available):
             "\(path) has \(available / 1_000_000) MB free and \(needed / 1_000_000) MB are needed: free some, "
-                + "or name another directory in SVC_HOME"
+                + "or name another directory in SVC_HOME (HF_HOME for hf: sources)"
         case .diskFull(let path, let operation):
-            "no space is left on the disk to \(operation) \(path): free some, or name another directory in SVC_HOME, "
-                + "then try again. Nothing half-finished was kept"
+            "no space is left on the disk to \(operation) \(path): free some, or name another directory in SVC_HOME "
+                + "(HF_HOME for hf: sources), then try again. Nothing half-finished passes for a model"
         case .part(let file, let number, let count, let stage, let cause):
             "\(stage.rawValue) part \(number) of \(count) of \(file) failed: \(cause)"
                 + (cause.category == .notFound
@@ -125,6 +153,45 @@ package enum ModelHubError: Error, Equatable, Sendable, CustomStringConvertible 
             "what \(source) gave cannot be read: \(reason). Nothing was kept; try again"
         case .busy(let model):
             "\(model) is being changed by another process; try again when it has finished"
+        case .gated(let source, let page, let hasToken):
+            hasToken
+                ? "\(source) is gated and the token in use has no access: accept its terms at \(page) with the account "
+                    + "that the token belongs to, then pull again"
+                : "\(source) is gated: accept its terms at \(page), then set HF_TOKEN to a token of that account and "
+                    + "pull again"
+        case .unauthorised(let source, let page, let hasToken, let reason):
+            hasToken
+                ? "\(source) refuses the token in use\(reason.map { " (\($0))" } ?? ""): see that it is valid and has "
+                    + "access to \(page), then set HF_TOKEN to it"
+                : "\(source) is private, or does not exist: see \(page); if it is private, set HF_TOKEN to a token "
+                    + "with access to it"
+        case .repositoryNotFound(let source, let page):
+            "\(source) was not found: there is no repository at \(page) that can be seen with this token; check the name"
+        case .revisionNotFound(let source, let revision):
+            "\(source) has no revision \(revision): name a branch, a tag or a commit that it has"
+        case .entryNotFound(let source, let file):
+            "\(source) has no file \(file)"
+        case .offline(let source, let variable):
+            "\(source) was not asked because \(variable) is set, and what is on the disk does not do: unset \(variable), "
+                + "or bring the files here by other means"
+        case .rateLimited(let source, let seconds):
+            "\(source) wants to be asked less often (HTTP 429): try again "
+                + (seconds.map { "in \($0) seconds" } ?? "later") + "; with HF_TOKEN set the limits are wider"
+        case .nothingToRun(let source, let reason):
+            "\(source) cannot be pulled: \(reason)"
+        case .rejectedRevision(let model, let revision, let reason):
+            "the revision \(revision) of \(model) was rejected\(reason.map { " (\($0))" } ?? ""); "
+                + "`svc pull \(model) --revision \(revision)` fetches it all the same"
+        case .revisionNotInstalled(let model, let revision, let installed):
+            "the revision \(revision) of \(model) is not here"
+                + (installed.isEmpty ? "" : ", which has \(installed.joined(separator: ", "))")
+                + "; `svc pull \(model) --revision \(revision)` fetches it"
+        case .refused(let source, let reason):
+            "\(source) does not give the file: \(reason)"
+        case .noRevisions(let model, let source):
+            "\(model) has no newer revision to ask for: \(source) is whatever is there"
+        case .invalidSetting(let name, let reason):
+            "\(name) \(reason)"
         }
     }
 }

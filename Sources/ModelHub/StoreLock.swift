@@ -25,6 +25,12 @@ final class StoreLock: Sendable {
             if held { return nil }
             throw error
         }
+        // Other programs share some of these locks, and may remove the file with theirs: a lock on what has no name any
+        // more excludes nobody.
+        if try Disk.status(ofDescriptor: descriptor, path: path).inode != Disk.status(path)?.inode {
+            close(descriptor)
+            return nil
+        }
         return StoreLock(descriptor: descriptor)
     }
 

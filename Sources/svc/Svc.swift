@@ -16,8 +16,9 @@ struct Svc: AsyncParsableCommand {
             """,
         version: svcVersion,
         subcommands: [
-            Serve.self, Run.self, Translate.self, Detect.self, List.self, Show.self, Pull.self, Remove.self, Ps.self,
-            Health.self, Bench.self, Version.self,
+            Serve.self, Run.self, Translate.self, Detect.self, List.self, Show.self, Pull.self, Verify.self,
+            Remove.self,
+            Gc.self, Update.self, Rollback.self, Pin.self, Usage.self, Ps.self, Health.self, Bench.self, Version.self,
         ])
 
     /// Parses and runs, with this program's own exit codes for usage errors.

@@ -6,9 +6,16 @@ import Testing
         Hypothesis(tokens: tokens, logProbability: nil, score: nil, reachedLimit: reachedLimit)
     }
 
+    /// So many tokens, which begin anew after `period`, between others.
+    static func cycle(_ period: Int32, count: Int32, before: [Int32] = [], after: [Int32] = []) -> [Int32] {
+        var tokens = before
+        for index in 0..<count { tokens.append(index % period) }
+        return tokens + after
+    }
+
     @Test(arguments: [
-        [Int32](repeating: 7, count: 8), [1, 2] + Array([Int32](repeating: 3, count: 12)),
-        (0..<24).map { Int32($0 % 3) }, (0..<60).map { Int32($0 % 9) } + [99],
+        cycle(1, count: 8), cycle(1, count: 12, before: [1, 2]), cycle(3, count: 24),
+        cycle(9, count: 60, after: [99]),
     ])
     func aLoopIsReported(tokens: [Int32]) {
         let warnings = DegenerationGuard.warnings(source: [4, 5, 6, 0], hypothesis: Self.hypothesis(tokens))

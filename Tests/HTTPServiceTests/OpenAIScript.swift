@@ -105,15 +105,16 @@ final class ScriptedService: GenerationService {
         [GenerationModelListing(name: "fake", created: Date(timeIntervalSince1970: 1_700_000_000))]
     }
 
-    func traits(of name: String) async throws -> ModelTraits {
+    func model(_ name: String, fallback: FallbackPolicy, isChat: Bool) async throws -> AnsweringModel {
         if name == "slow" { try await Task.sleep(for: .seconds(1)) }
         guard name == "fake" || name == "slow" else { throw EngineError.unknownModel(name: name, known: ["fake"]) }
-        return ModelTraits(vocabularySize: 258, chatTemplate: template, tokenizer: ByteTokenizer())
+        return AnsweringModel(
+            name: name,
+            traits: ModelTraits(vocabularySize: 258, chatTemplate: template, tokenizer: ByteTokenizer())
+        ) { try await self.accept($0, $1) }
     }
 
-    func accept(
-        model: String, input: GenerationInput, request: GenerationRequest
-    ) async throws -> AcceptedGeneration {
+    private func accept(_ input: GenerationInput, _ request: GenerationRequest) async throws -> AcceptedGeneration {
         state.withLock {
             $0.inputs.append(input)
             $0.requests.append(request)

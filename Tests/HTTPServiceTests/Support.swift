@@ -38,7 +38,7 @@ extension ServiceClient {
 
 /// A connection without a protocol, for clients that do not behave.
 struct RawConnection {
-    private let descriptor: Int32
+    let descriptor: Int32
 
     private struct NotConnected: Error {}
 
@@ -57,8 +57,10 @@ struct RawConnection {
         guard result == 0 else { throw NotConnected() }
     }
 
-    func send(_ text: String) {
-        var rest = Array(text.utf8)[...]
+    func send(_ text: String) { send(Array(text.utf8)) }
+
+    func send(_ bytes: [UInt8]) {
+        var rest = bytes[...]
         while !rest.isEmpty {
             let sent = rest.withUnsafeBytes {
                 Foundation.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))

@@ -160,17 +160,6 @@ import Testing
         #expect(hub.state(of: try fixture.entry("one")) == .absent)
     }
 
-    @Test(arguments: ["hf:owner/repository", "https://example.org/model.bin"])
-    func saysWhichSourcesAreNotSupportedYet(_ source: String) async throws {
-        let fixture = try HubFixture()
-        var entry = try fixture.entry("one")
-        entry.source = try ModelSource(parsing: source)
-        let hub = try fixture.hub()
-        let error = await #expect(throws: ModelHubError.self) { try await hub.pull(entry) }
-        #expect(try #require(error).description.contains("not supported yet"))
-        #expect(hub.state(of: entry) == .absent)
-    }
-
     /// One that looks whole but was hashed by nobody is hashed, and needs no network.
     @Test func hashesWhatOthersPutThere() async throws {
         let fixture = try HubFixture()

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import ModelHub
@@ -28,7 +29,10 @@ import Testing
 
         let report = try hub.remove(one)
         #expect(
-            report == RemovalReport(removedFiles: [HubFixture.one], keptFiles: [HubFixture.shared], freedBytes: 40_000))
+            report
+                == RemovalReport(
+                    removedFiles: [HubFixture.one], keptFiles: [HubFixture.shared], freedBytes: 40_000,
+                    revisions: ["1.0"]))
         #expect(hub.state(of: one) == .incomplete(missing: [HubFixture.one]))
         #expect(try hub.installed(two) == installed)
         try hub.verify(installed, rehash: true)
@@ -112,5 +116,119 @@ import Testing
         let reverse = try catalog.entry(named: "firefox-pt-en")
         #expect(Set(forward.files.map(\.path)).isDisjoint(with: reverse.files.map(\.path)))
         #expect(Set(forward.files.map(\.sha256)).isDisjoint(with: reverse.files.map(\.sha256)))
+    }
+
+    // MARK: - The Hub's cache
+
+    @Test func removesAModelOfTheHub() async throws {
+        let fixture = try HubPullFixture()
+        let hub = fixture.models()
+        let installed = try await hub.pull(fixture.entry())
+        let report = try hub.remove(fixture.entry())
+        #expect(report.removedFiles.sorted() == HubPullFixture.wanted.map(\.path).sorted())
+        #expect(report.keptFiles == [] && report.revisions == [installed.revision])
+        #expect(report.freedBytes == installed.sizeBytes)
+        #expect(hub.state(of: fixture.entry()) == .absent)
+        #expect(try hub.installed(fixture.entry()) == nil)
+        #expect(try fixture.names() == [])
+        #expect(throws: ModelHubError.notInstalled(model: "mine")) { try hub.remove(fixture.entry()) }
+        try fixture.expectWhole(try await hub.pull(fixture.entry()))
+    }
+
+    /// One revision goes, and what it shares with another stays; then all go.
+    @Test func revisions() async throws {
+        let fixture = try HubPullFixture()
+        let hub = fixture.models()
+        let first = try await hub.pull(fixture.entry())
+        let commit = fixture.update()
+        let second = try await hub.pull(fixture.entry(), revision: commit)
+        try hub.activate(fixture.entry(), commit)
+        let report = try hub.remove(fixture.entry())
+        #expect(report.revisions == [commit] && report.freedBytes == 2_000_000)
+        let older = try #require(try hub.installed(fixture.entry(), revision: first.revision))
+        try fixture.expectWhole(older)
+        #expect(try hub.installed(fixture.entry(), revision: second.revision) == nil)
+
+        _ = try await hub.pull(fixture.entry(), revision: commit)
+        let all = try hub.remove(fixture.entry(), allRevisions: true)
+        #expect(Set(all.revisions) == [first.revision, commit])
+        #expect(all.freedBytes == first.sizeBytes + 2_000_000)
+        #expect(try fixture.names() == [])
+        #expect(hub.state(of: fixture.entry()) == .absent)
+    }
+
+    /// What another program has put there stays, also beside ours.
+    @Test func leavesWhatOtherProgramsHavePutThere() async throws {
+        let fixture = try HubPullFixture()
+        let hub = fixture.models()
+        let installed = try await hub.pull(fixture.entry())
+        let theirs = String(repeating: "0123456789", count: 4)
+        let readme = String(repeating: "ab", count: 20)
+        try CareFixture.write(fixture.folder + "/blobs/" + readme, [1, 2, 3])
+        try FileManager.default.createDirectory(
+            atPath: fixture.folder + "/snapshots/" + theirs, withIntermediateDirectories: true)
+        for (revision, name, digest) in [
+            (installed.revision, "README.md", readme), (theirs, "README.md", readme),
+            (theirs, "config.json", HubPullFixture.wanted[0].etag),
+        ] {
+            try FileManager.default.createSymbolicLink(
+                atPath: "\(fixture.folder)/snapshots/\(revision)/\(name)", withDestinationPath: "../../blobs/" + digest)
+        }
+        try CareFixture.write(fixture.folder + "/refs/theirs", Array(theirs.utf8))
+        let report = try hub.remove(fixture.entry(), allRevisions: false)
+        #expect(report.freedBytes == installed.sizeBytes - HubPullFixture.wanted[0].sizeBytes)
+        let left = try fixture.names()
+        #expect(
+            left.isSuperset(of: [
+                "blobs/" + readme, "blobs/" + HubPullFixture.wanted[0].etag, "refs/theirs",
+                "snapshots/\(installed.revision)/README.md", "snapshots/\(theirs)/README.md",
+                "snapshots/\(theirs)/config.json",
+            ]))
+        #expect(
+            try fixture.bytes("\(fixture.folder)/snapshots/\(theirs)/config.json") == HubPullFixture.wanted[0].bytes())
+    }
+
+    @Test func refusesWhatIsAllAnotherPrograms() async throws {
+        let fixture = try HubPullFixture()
+        let hub = fixture.models()
+        _ = try await hub.pull(fixture.entry())
+        // As if we had never been there.
+        try FileManager.default.removeItem(atPath: fixture.directory + "/home")
+        let before = try fixture.names()
+        let error = #expect(throws: CareError.self) { try hub.remove(fixture.entry()) }
+        #expect(error == .notOurs(model: "mine", directory: fixture.folder))
+        #expect(try fixture.names() == before)
+        #expect(try hub.installed(fixture.entry()) != nil)
+    }
+
+    /// Another program that has found a blob, and is about to link to it, holds the blob's lock.
+    @Test func leavesABlobThatAnotherProgramIsAboutToLinkTo() async throws {
+        let fixture = try HubPullFixture()
+        let hub = fixture.models()
+        _ = try await hub.pull(fixture.entry())
+        let weights = HubPullFixture.wanted[4]
+        let lock = try #require(
+            try StoreLock.tryAcquire(fixture.cache + "/.locks/models--someone--a-model/\(weights.etag).lock"))
+        let report = try hub.remove(fixture.entry())
+        lock.release()
+        #expect(report.removedFiles.count == 5)
+        #expect(report.freedBytes == HubPullFixture.wanted[..<4].reduce(0) { $0 + $1.sizeBytes })
+        #expect(try fixture.names() == ["blobs/" + weights.etag])
+        // It is taken up again, not fetched again.
+        fixture.hub.forgetRequests()
+        try fixture.expectWhole(try await hub.pull(fixture.entry()))
+        #expect(!fixture.downloads.contains { $0.file == weights.path })
+    }
+
+    /// What an interrupted pull has left goes with the model.
+    @Test func removesWhatAnInterruptedPullOfTheHubLeft() async throws {
+        let fixture = try HubPullFixture()
+        let hub = fixture.models()
+        fixture.hub.inject(.reset, at: .body(afterBytes: 1_000_000), path: "model.safetensors", host: .cdn, times: nil)
+        await #expect(throws: ModelHubError.self) { try await hub.pull(fixture.entry()) }
+        try #require(try !fixture.names().isEmpty)
+        #expect(try hub.remove(fixture.entry()).freedBytes > 900_000)
+        #expect(try fixture.names() == [])
+        #expect(throws: ModelHubError.notInstalled(model: "mine")) { try hub.remove(fixture.entry()) }
     }
 }

@@ -38,13 +38,16 @@ struct KeyMiddleware: RouterMiddleware {
 
     private static let keyInBody: Set<String> = ["/translate", "/detect", "/languages"]
 
+    /// Where a browser cannot set headers: with an EventSource, and with a WebSocket.
+    private static let keyInQuery: Set<String> = [EventsController.streamPath, EventsController.socketPath]
+
     func handle(
         _ request: Request, context: ServiceRequestContext,
         next: (Request, ServiceRequestContext) async throws -> Response
     ) async throws -> Response {
         guard !keys.isEmpty, !Self.open.contains(request.uri.path) else { return try await next(request, context) }
         var context = context
-        if let key = Self.key(in: request.headers) {
+        if let key = Self.key(in: request.headers) ?? Self.keyInQuery(of: request) {
             guard keys.contains(key) else { throw APIKeys.wrong }
         } else if Self.keyInBody.contains(request.uri.path) {
             // LibreTranslate's clients send the key in the body, of a GET too, which the handler reads.
@@ -53,6 +56,10 @@ struct KeyMiddleware: RouterMiddleware {
             throw APIKeys.missing
         }
         return try await next(request, context)
+    }
+
+    private static func keyInQuery(of request: Request) -> String? {
+        keyInQuery.contains(request.uri.path) ? request.uri.queryParameters["api_key"].map(String.init) : nil
     }
 
     private static func key(in headers: HTTPFields) -> String? {

@@ -60,9 +60,12 @@ struct RouteTable: Sendable {
     /// 405 with what is allowed, or 404.
     func missing(_ method: HTTPRequest.Method, path: String) -> APIError {
         let parts = path.split(separator: "/").map(String.init)
-        let allowed = methods.filter { route in
+        let matching = methods.filter { route in
             route.path.count == parts.count && zip(route.path, parts).allSatisfy { $0.hasPrefix("{") || $0 == $1 }
         }
+        // A path that is a route's own is not one of its siblings with a parameter too.
+        let exact = matching.filter { $0.path == parts }
+        let allowed = exact.isEmpty ? matching : exact
         guard !allowed.isEmpty else {
             return APIError(.notFound, "there is no route \(path); GET /openapi.json lists them", code: "unknown_route")
         }

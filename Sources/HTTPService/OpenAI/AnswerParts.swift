@@ -1,9 +1,12 @@
+internal import Engine
 internal import Foundation
 internal import Generation
 internal import Tokenizers
 
 /// Turns the events of one or more generations into OpenAI's objects, whole or in chunks.
 protocol AnswerWriter: Sendable {
+    /// What every object of the answer has.
+    var head: AnswerHead { get }
     /// The chunks that come before any event.
     func opening() -> [TemplateValue]
     /// The chunks of an event of the generation of a prompt.
@@ -19,12 +22,15 @@ struct AnswerHead: Sendable {
     var id: String
     var created: Int
     var model: String
+    /// Whose place the model takes.
+    var fallback: FallbackNotice?
 
-    init(prefix: String, model: String) {
+    init(prefix: String, _ model: AnsweringModel) {
         let characters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
         id = prefix + String((0..<24).map { _ in characters[Int.random(in: characters.indices)] })
         created = Int(Date.now.timeIntervalSince1970)
-        self.model = model
+        self.model = model.name
+        fallback = model.fallback
     }
 
     /// The fields of an object, its choices, and `usage` where it is not nil.
@@ -36,6 +42,9 @@ struct AnswerHead: Sendable {
         entries["model"] = .string(model)
         entries["choices"] = .list(choices)
         if let usage { entries["usage"] = usage }
+        if let fallback {
+            entries["fallback"] = ["from": .string(fallback.from), "reason": .string(fallback.reason)]
+        }
         return .dictionary(entries)
     }
 }

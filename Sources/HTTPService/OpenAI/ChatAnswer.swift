@@ -109,14 +109,14 @@ struct ChatChoice: Sendable {
 
 /// A chat answer, as `chat.completion` or as its chunks.
 struct ChatAnswer: AnswerWriter {
-    private let head: AnswerHead
+    let head: AnswerHead
     private let wantsLogprobs: Bool
     private let includesUsage: Bool
     private var choices: [ChatChoice]
     private var usage = GenerationUsage()
 
-    init(_ request: ChatRequest, _ reading: ToolCallReading?) {
-        head = AnswerHead(prefix: "chatcmpl-", model: request.model)
+    init(_ request: ChatRequest, _ reading: ToolCallReading?, by model: AnsweringModel) {
+        head = AnswerHead(prefix: "chatcmpl-", model)
         wantsLogprobs = request.generation.topLogprobs != nil
         includesUsage = request.stream?.includesUsage ?? false
         choices = Array(repeating: ChatChoice(reading), count: request.generation.choices)

@@ -20,14 +20,14 @@ struct ChatController: Sendable {
     private static func prepare(
         _ request: ChatRequest, _ service: any GenerationService
     ) async throws -> PreparedAnswer {
-        let meter = GenerationMeter(model: request.model)
         var request = request
-        let reading = try request.prepare(for: try await service.traits(of: request.model))
+        let model = try await service.model(request.model, fallback: request.fallback, isChat: true)
+        let meter = GenerationMeter(model: model.name)
+        let reading = try request.prepare(for: model.traits)
         do {
-            let generation = try await service.accept(
-                model: request.model, input: .chat(request.prompt), request: request.generation)
+            let generation = try await model.accept(.chat(request.prompt), request.generation)
             return PreparedAnswer(
-                writer: ChatAnswer(request, reading), generations: [generation], meter: meter)
+                writer: ChatAnswer(request, reading, by: model), generations: [generation], meter: meter)
         } catch {
             throw APIError.from(error, prompt: "messages")
         }

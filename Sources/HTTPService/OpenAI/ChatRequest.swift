@@ -10,10 +10,13 @@ struct ChatRequest: Sendable {
     var generation: GenerationRequest
     var tools: ToolParameters?
     var stream: StreamOptions?
+    /// Whether another model may answer.
+    var fallback: FallbackPolicy
 
     /// - Throws: `APIError` 400 that names the parameter.
     init(_ parameters: RequestParameters) throws {
         model = try SamplingParameters.model(parameters)
+        fallback = try FallbackPolicy(parameter: parameters.string("fallback"))
         try UnsupportedParameters.checkChat(parameters)
         stream = try SamplingParameters.stream(parameters)
         generation = try SamplingParameters.read(parameters)

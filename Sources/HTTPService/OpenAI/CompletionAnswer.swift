@@ -104,15 +104,16 @@ struct CompletionChoice: Sendable {
 
 /// An answer of the older route, as `text_completion`, whole or in chunks, which are of the same kind.
 struct CompletionAnswer: AnswerWriter {
-    private let head: AnswerHead
+    let head: AnswerHead
     private let choicesPerPrompt: Int
     private let includesUsage: Bool
     private let discardsAnswer: Bool
     private var choices: [CompletionChoice]
     private var usage = GenerationUsage()
 
-    init(_ request: CompletionRequest, _ tokenizer: any TextTokenizer) {
-        head = AnswerHead(prefix: "cmpl-", model: request.model)
+    init(_ request: CompletionRequest, by model: AnsweringModel) {
+        let tokenizer = model.traits.tokenizer
+        head = AnswerHead(prefix: "cmpl-", model)
         choicesPerPrompt = request.generation.choices
         includesUsage = request.stream?.includesUsage ?? false
         discardsAnswer = request.discardsAnswer

@@ -19,19 +19,18 @@ struct CompletionController: Sendable {
     private static func prepare(
         _ request: CompletionRequest, _ service: any GenerationService
     ) async throws -> PreparedAnswer {
-        let meter = GenerationMeter(model: request.model)
-        let model = try await service.traits(of: request.model)
-        try request.check(for: model)
+        let model = try await service.model(request.model, fallback: request.fallback, isChat: false)
+        let meter = GenerationMeter(model: model.name)
+        try request.check(for: model.traits)
         var generations: [AcceptedGeneration] = []
         do {
             for prompt in request.prompts {
-                generations.append(
-                    try await service.accept(model: request.model, input: prompt.input, request: request.generation))
+                generations.append(try await model.accept(prompt.input, request.generation))
             }
         } catch {
             throw APIError.from(error, prompt: "prompt")
         }
         return PreparedAnswer(
-            writer: CompletionAnswer(request, model.tokenizer), generations: generations, meter: meter)
+            writer: CompletionAnswer(request, by: model), generations: generations, meter: meter)
     }
 }

@@ -20,6 +20,8 @@ struct CompletionRequest: Sendable {
     /// least that a request is for.
     var discardsAnswer: Bool
     var stream: StreamOptions?
+    /// Whether another model may answer.
+    var fallback: FallbackPolicy
 
     /// As OpenAI's.
     private static let defaultMaxTokens = 16
@@ -27,6 +29,7 @@ struct CompletionRequest: Sendable {
     /// - Throws: `APIError` 400 that names the parameter.
     init(_ parameters: RequestParameters) throws {
         model = try SamplingParameters.model(parameters)
+        fallback = try FallbackPolicy(parameter: parameters.string("fallback"))
         try UnsupportedParameters.checkCompletions(parameters)
         prompts = try Self.prompts(parameters)
         stream = try SamplingParameters.stream(parameters)

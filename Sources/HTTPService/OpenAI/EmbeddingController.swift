@@ -14,13 +14,15 @@ struct EmbeddingController: Sendable {
         let parameters = try await RequestParameters.read(request, maximumBytes: configuration.maximumBodyBytes)
         let asked = try EmbeddingRequest(parameters)
         let result = try await work.run(on: context.channel) { [engine] in
-            try await engine.embed(model: asked.model, asked.inputs)
+            try await engine.embed(model: asked.model, asked.inputs, fallback: asked.fallback)
         }
         if let dimensions = asked.dimensions, dimensions != result.vectors.first?.count {
             throw APIError.unsupported(
                 "dimensions", "the vectors of \(asked.model) have \(result.vectors.first?.count ?? 0) numbers")
         }
-        return JSONResponse.raw(Self.body(asked, result))
+        var response = JSONResponse.raw(Self.body(asked, result))
+        response.note([result.fallback].compactMap(\.self))
+        return response
     }
 
     /// Written straight into the buffer: a request can have two thousand vectors.
@@ -47,10 +49,16 @@ struct EmbeddingController: Sendable {
             }
         }
         let tokens = result.tokens
-        let model = JSONText.write(.string(request.model))
+        let model = JSONText.write(.string(result.model))
         buffer.writeString(#"],"model":"#)
         buffer.writeImmutableBuffer(model)
-        buffer.writeString(#","usage":{"prompt_tokens":\#(tokens),"total_tokens":\#(tokens)}}"#)
+        buffer.writeString(#","usage":{"prompt_tokens":\#(tokens),"total_tokens":\#(tokens)}"#)
+        if let fallback = result.fallback {
+            buffer.writeString(#","fallback":"#)
+            buffer.writeImmutableBuffer(
+                JSONText.write(["from": .string(fallback.from), "reason": .string(fallback.reason)]))
+        }
+        buffer.writeString("}")
         return buffer
     }
 }

@@ -19,11 +19,14 @@ struct EmbeddingRequest: Sendable {
     var encoding: Encoding
     /// The length that vectors shall have; nil for the model's own.
     var dimensions: Int?
+    /// Whether another model may answer.
+    var fallback: FallbackPolicy
 
     /// - Throws: `APIError` 400 naming the parameter.
     init(_ parameters: RequestParameters) throws {
         guard let model = try parameters.string("model") else { throw APIError.missing("model") }
         self.model = model
+        fallback = try FallbackPolicy(parameter: parameters.string("fallback"))
         inputs = try Self.inputs(parameters)
         let name = try parameters.string("encoding_format") ?? Encoding.float.rawValue
         guard let encoding = Encoding(rawValue: name) else {

@@ -3,10 +3,6 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import Tokenizers
 
-extension HTTPField.Name {
-    fileprivate static let accelBuffering = HTTPField.Name("x-accel-buffering").unsafelyUnwrapped
-}
-
 /// Answers a prepared request: whole, or as server-sent events.
 struct GenerationResponder: Sendable {
     let configuration: ServiceConfiguration
@@ -18,8 +14,13 @@ struct GenerationResponder: Sendable {
         _ prepare: @escaping @Sendable () async throws -> PreparedAnswer
     ) async throws -> Response {
         guard isStreamed else {
-            let answer = try await work.run(on: context.channel) { try await Self.whole(try await prepare()) }
-            return JSONResponse.raw(JSONText.write(answer))
+            let (answer, fallback) = try await work.run(on: context.channel) {
+                let prepared = try await prepare()
+                return (try await Self.whole(prepared), prepared.writer.head.fallback)
+            }
+            var response = JSONResponse.raw(JSONText.write(answer))
+            response.note([fallback].compactMap(\.self))
+            return response
         }
         return try await stream(context, prepare)
     }
@@ -56,11 +57,9 @@ struct GenerationResponder: Sendable {
         case .failure(let error): throw error
         case .silence, .value: accepted = nil
         }
-        return Response(
+        var response = Response(
             status: .ok,
-            headers: [
-                .contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache", .accelBuffering: "no",
-            ],
+            headers: .eventStream,
             body: ResponseBody { body in
                 defer { feed.close() }
                 if let accepted {
@@ -71,6 +70,8 @@ struct GenerationResponder: Sendable {
                 try await Self.events(feed, accepted, &body)
                 try await body.finish(nil)
             })
+        response.note([accepted?.head.fallback].compactMap(\.self))
+        return response
     }
 
     private static func events(

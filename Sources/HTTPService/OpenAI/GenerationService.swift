@@ -9,17 +9,11 @@ protocol GenerationService: Sendable {
     /// The models that generate or embed, in the order of the catalogue.
     func generationModels() async -> [GenerationModelListing]
 
-    /// What there is to know of a model before anything is asked of it; loads it if need be.
+    /// The model that answers: the one that is named, loaded if need be, or one that stands in for it.
     ///
+    /// - Parameter isChat: whether it is asked with a conversation.
     /// - Throws: `EngineError`.
-    func traits(of name: String) async throws -> ModelTraits
-
-    /// Hands a prompt to a model. Returns when it has been accepted.
-    ///
-    /// - Throws: `EngineError`, `GenerationError`, `QueueFullError`, `ChatTemplateError`.
-    func accept(
-        model: String, input: GenerationInput, request: GenerationRequest
-    ) async throws -> AcceptedGeneration
+    func model(_ name: String, fallback: FallbackPolicy, isChat: Bool) async throws -> AnsweringModel
 }
 
 /// A model as `GET /v1/models` shows it.
@@ -27,6 +21,19 @@ struct GenerationModelListing: Sendable, Equatable {
     var name: String
     /// Since when the service knows it.
     var created: Date
+}
+
+/// The model that answers a request.
+struct AnsweringModel: Sendable {
+    /// Its name.
+    var name: String
+    /// Whose place it takes; nil if it was asked for itself.
+    var fallback: FallbackNotice?
+    /// What a request has to know of it.
+    var traits: ModelTraits
+    /// Hands a prompt to it. Returns when it has been accepted; throws `EngineError`, `GenerationError`, `QueueFullError`,
+    /// `ChatTemplateError`.
+    var accept: @Sendable (GenerationInput, GenerationRequest) async throws -> AcceptedGeneration
 }
 
 /// What a request has to know of its model.
@@ -54,16 +61,16 @@ extension Engine: GenerationService {
         }
     }
 
-    func traits(of name: String) async throws -> ModelTraits {
-        let info = try await generationInfo(model: name)
-        return ModelTraits(
-            vocabularySize: info.vocabularySize, chatTemplate: info.chatTemplate, tokenizer: info.tokenizer)
-    }
-
-    func accept(
-        model: String, input: GenerationInput, request: GenerationRequest
-    ) async throws -> AcceptedGeneration {
-        let stream = try await generate(model: model, input: input, request: request)
-        return AcceptedGeneration(prompt: stream.prompt, events: stream)
+    func model(_ name: String, fallback: FallbackPolicy, isChat: Bool) async throws -> AnsweringModel {
+        let handle = try await generationHandle(model: name, fallback: fallback, isChat: isChat)
+        let info = handle.info
+        return AnsweringModel(
+            name: info.name, fallback: handle.fallback,
+            traits: ModelTraits(
+                vocabularySize: info.vocabularySize, chatTemplate: info.chatTemplate, tokenizer: info.tokenizer)
+        ) { input, request in
+            let stream = try await self.generate(with: handle, input: input, request: request)
+            return AcceptedGeneration(prompt: stream.prompt, events: stream)
+        }
     }
 }

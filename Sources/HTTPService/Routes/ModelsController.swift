@@ -39,6 +39,12 @@ struct ModelsController: Sendable {
             var maximumTexts: Int
         }
 
+        struct Check: Encodable {
+            var time: Date
+            var healthy: Bool
+            var problems: [String]
+        }
+
         struct Usage: Encodable {
             var requests: Int
             var lastUsed: Date?
@@ -62,10 +68,13 @@ struct ModelsController: Sendable {
         var loading: Loading?
         var loadSeconds: Double?
         var error: Failure?
+        /// The model that answers in its place.
+        var standIn: String?
         // Only in the answer about one model:
         var files: [File]?
         var limits: Limits?
         var usage: Usage?
+        var lastCheck: Check?
 
         init(_ status: ModelStatus) {
             let descriptor = status.descriptor
@@ -81,7 +90,7 @@ struct ModelsController: Sendable {
             languages = Languages(source: descriptor.sourceLanguages, target: descriptor.targetLanguages)
             sizeBytes = descriptor.sizeBytes
             memoryBytes = status.memoryBytes
-            revision = descriptor.revision
+            revision = status.revision ?? descriptor.revision
             source = descriptor.source
             licence = descriptor.licence
             if status.state.isUnderWay {
@@ -91,6 +100,7 @@ struct ModelsController: Sendable {
                     seconds: rounded(Date.now.timeIntervalSince(status.since), 2))
             }
             loadSeconds = status.loadSeconds.map { rounded($0, 3) }
+            standIn = status.standIn
             error = status.failure.map { Failure(stage: $0.stage.rawValue, reason: $0.reason, action: $0.action) }
         }
 
@@ -109,6 +119,9 @@ struct ModelsController: Sendable {
             model.limits = Limits(
                 maximumCharacters: configuration.maximumCharacters, maximumTexts: configuration.maximumTexts)
             model.usage = Usage(requests: status.requests, lastUsed: status.lastUsed)
+            model.lastCheck = status.lastCheck.map {
+                Check(time: $0.time, healthy: $0.problems.isEmpty, problems: $0.problems)
+            }
             return model
         }
     }
@@ -121,13 +134,13 @@ struct ModelsController: Sendable {
     }
 
     func show(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let status = try await engine.status(try name(context))
+        let status = try await engine.status(try Self.name(context))
         return JSONResponse.make(Model(status).withDetails(status, configuration))
     }
 
     /// 202 and where to look, or with `?wait=seconds` the outcome.
     func load(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let name = try name(context)
+        let name = try Self.name(context)
         let seconds = try Self.wait(request)
         let status = try await engine.load(name, waitSeconds: seconds ?? 0)
         if seconds != nil, let failure = status.failure {
@@ -137,7 +150,7 @@ struct ModelsController: Sendable {
     }
 
     func unload(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
-        let name = try name(context)
+        let name = try Self.name(context)
         guard let seconds = try Self.wait(request) else {
             let status = try await engine.status(name)
             guard status.state == .ready || status.state == .failed else {
@@ -158,12 +171,12 @@ struct ModelsController: Sendable {
         return response
     }
 
-    private func name(_ context: ServiceRequestContext) throws -> String {
+    static func name(_ context: ServiceRequestContext) throws -> String {
         guard let name = context.parameters.get("name") else { throw APIError(.notFound, "no model is named") }
         return name
     }
 
-    private static func wait(_ request: Request) throws -> Double? {
+    static func wait(_ request: Request) throws -> Double? {
         guard let text = request.uri.queryParameters["wait"] else { return nil }
         guard let seconds = Double(String(text)), (0...3600).contains(seconds) else {
             throw APIError(.badRequest, "wait must be seconds from 0 to 3600", param: "wait", code: "invalid_value")

@@ -25,10 +25,13 @@ struct TranslateController: Sendable {
                 }
             let items = try await run(query, context)
             record(query, items)
-            switch vocabulary {
-            case .service: return try answer(query, items)
-            case .libreTranslate: return libreTranslateAnswer(query, items)
-            }
+            var response =
+                switch vocabulary {
+                case .service: answer(query, items)
+                case .libreTranslate: libreTranslateAnswer(query, items)
+                }
+            response.note(items.compactMap(\.fallback))
+            return response
         } catch {
             throw APIError.from(error).spoken(in: vocabulary)
         }
@@ -82,16 +85,18 @@ struct TranslateController: Sendable {
         }
 
         var model: String?
+        var fallback: FallbackValue?
         var translations: [Translation]
         var usage: Usage
         var timings: Timings
     }
 
-    private func answer(_ request: TranslateRequest, _ items: [TranslatedItem]) throws -> Response {
+    private func answer(_ request: TranslateRequest, _ items: [TranslatedItem]) -> Response {
         let models = items.compactMap(\.model).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
         return JSONResponse.make(
             Answer(
                 model: models.isEmpty ? request.query.model : models.joined(separator: ","),
+                fallback: items.lazy.compactMap(\.fallback).first.map(FallbackValue.init),
                 translations: items.map { item in
                     Answer.Translation(
                         text: item.text, sourceLang: item.source, targetLang: item.target,

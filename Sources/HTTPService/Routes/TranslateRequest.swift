@@ -58,11 +58,13 @@ struct TranslateRequest: Sendable {
         alternatives = try fields.integer("alternatives", in: 0...Self.mostAlternatives) ?? 0
         let beam = try fields.integer("beam_size", in: 1...Self.largestBeam) ?? 1
         let maximumTokens = try fields.integer("max_tokens", in: 1...100_000)
+        let fallback = try FallbackPolicy(parameter: fields.string("fallback"))
         let named = source == "auto" || source?.isEmpty == true ? nil : source
         query = TranslationQuery(
             texts: texts.texts, source: named, target: target, model: model,
             search: SearchOptions(
-                beamSize: max(beam, alternatives + 1), results: alternatives + 1, maximumTokens: maximumTokens))
+                beamSize: max(beam, alternatives + 1), results: alternatives + 1, maximumTokens: maximumTokens),
+            fallback: fallback)
         isArray = texts.isArray
         characters = texts.texts.reduce(0) { $0 + $1.unicodeScalars.count }
         words = texts.texts.reduce(0) { $0 + $1.split(whereSeparator: \.isWhitespace).count }

@@ -101,6 +101,11 @@ package struct APIError: Error, Sendable {
         if let retryAfterSeconds { response.headers[.retryAfter] = "\(retryAfterSeconds)" }
         if let allow { response.headers[.allow] = allow }
         if status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer" }
+        if status == .upgradeRequired {
+            response.headers[.upgrade] = "websocket"
+            response.headers[.connection] = "upgrade"
+            response.headers[.secWebSocketVersion] = "13"
+        }
         return response
     }
 }

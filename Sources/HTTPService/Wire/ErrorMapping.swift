@@ -80,6 +80,14 @@ extension APIError {
         case .overBudget:
             return APIError(.serviceUnavailable, message, code: "over_memory_budget", retryAfterSeconds: 60)
         case .conflict: return APIError(.conflict, message, code: "conflict")
+        case .pinned: return APIError(.conflict, message, code: "pinned")
+        case .updateFailed: return APIError(.conflict, message, code: "update_failed")
+        case .nothingToRollBack: return APIError(.conflict, message, code: "nothing_to_roll_back")
+        case .noRevisions: return APIError(.unprocessableContent, message, code: "no_revisions")
+        case .withoutStandIn(let cause, _):
+            var mapped = from(cause)
+            mapped.message = message
+            return mapped
         case .noLanguageIdentification:
             return APIError(.unprocessableContent, message, code: "no_language_identification")
         case .noChatTemplate:

@@ -42,7 +42,8 @@ package final class EventBus: Sendable {
     }
 
     /// Tells everyone.
-    package func publish(_ kind: ServiceEvent.Kind, model: String? = nil, _ fields: [String: ServiceEvent.Value] = [:]) {
+    package func publish(_ kind: ServiceEvent.Kind, model: String? = nil, _ fields: [String: ServiceEvent.Value] = [:])
+    {
         let waiting = state.withLock { state -> [CheckedContinuation<Void, Never>] in
             guard !state.isClosed else { return [] }
             state.last += 1
@@ -72,6 +73,9 @@ package final class EventBus: Sendable {
         }
         return waiting
     }
+
+    /// The number of the last event; 0 before the first.
+    package var lastNumber: Int { state.withLock { $0.last } }
 
     /// How many listen.
     package var listenerCount: Int { state.withLock { $0.listeners.count } }

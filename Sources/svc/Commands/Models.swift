@@ -224,41 +224,6 @@ struct Show: AsyncParsableCommand {
     }
 }
 
-/// `svc rm`
-struct Remove: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "rm", abstract: "Remove models from this machine.")
-
-    @OptionGroup var output: OutputOptions
-    @OptionGroup var store: HubOptions
-
-    @Argument(help: "The models' names.")
-    var names: [String]
-
-    private struct Removed: Encodable {
-        var name: String
-        var removedFiles: [String]
-        var keptFiles: [String]
-        var freedBytes: Int
-    }
-
-    private struct Answer: Encodable { var removed: [Removed] }
-
-    func run() async throws {
-        let hub = try store.hub()
-        let entries = try names.map { try hub.catalog.entry(named: $0) }
-        let removed = try entries.map { entry in
-            let report = try hub.remove(entry)
-            return Removed(
-                name: entry.name, removedFiles: report.removedFiles, keptFiles: report.keptFiles,
-                freedBytes: report.freedBytes)
-        }
-        try Output.succeed("rm", Answer(removed: removed), json: output.json) {
-            removed.map { "\($0.name): \($0.removedFiles.count) files removed, \(megabytes($0.freedBytes)) freed" }
-                .joined(separator: "\n")
-        }
-    }
-}
-
 /// Columns for people.
 enum Table {
     static func text(_ rows: [[String]]) -> String {

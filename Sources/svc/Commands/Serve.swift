@@ -37,6 +37,27 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "Whether absent models are downloaded: on or off. (SVC_DOWNLOADS)")
     var downloads: String?
 
+    @Option(help: "Who stands in for a model: MODEL=STANDIN or MODEL=ONE+TWO, with commas. (SVC_STAND_INS)")
+    var standIns: [String] = []
+
+    @Option(help: "Seconds between checks of the models in memory; 0 for never. (SVC_CHECK_INTERVAL)")
+    var checkInterval: String?
+
+    @Option(help: "What is done about newer revisions: off, check or apply. (SVC_UPDATES)")
+    var updates: String?
+
+    @Option(help: "Seconds between looks for newer revisions. (SVC_UPDATE_INTERVAL)")
+    var updateInterval: String?
+
+    @Option(help: "Bytes a second that downloads may take together, such as 2M. (SVC_BANDWIDTH_LIMIT)")
+    var bandwidthLimit: String?
+
+    @Option(help: "Models that are downloaded at once. (SVC_CONCURRENT_DOWNLOADS)")
+    var concurrentDownloads: String?
+
+    @Option(help: "Whether a history of use is kept: on or off. (SVC_USAGE)")
+    var usage: String?
+
     @Option(help: "Seconds a model may take to get ready. (MODEL_LOADING_TIMEOUT)")
     var loadingTimeout: String?
 
@@ -76,11 +97,22 @@ struct Serve: AsyncParsableCommand {
             loadingTimeout, "MODEL_LOADING_TIMEOUT", "loading-timeout", default: 900)
         engineConfiguration.logsProgress = try settings.value(
             nil, "LOG_MODEL_LOADING_PROGRESS", nil, default: true, "true or false", parse: Settings.boolean)
+        try readCare(settings, &engineConfiguration)
         let service = try serviceConfiguration(settings)
         let logger = try logger(settings)
+        let hub = try compute.store.hub()
+        if let limit = try settings.value(
+            bandwidthLimit, "SVC_BANDWIDTH_LIMIT", "bandwidth-limit", default: nil, "a rate such as 2M, or none",
+            parse: { try? TransferConfiguration.bytesPerSecond($0) })
+        {
+            hub.transfers.setBandwidthLimit(limit)
+        }
+        let keepsUsage = try settings.value(
+            usage, "SVC_USAGE", "usage", default: true, "on or off", parse: Settings.boolean)
+        let history = keepsUsage ? openHistory(hub, logger) : nil
 
         let (threads, instructionSet) = (engineConfiguration.threads, engineConfiguration.backend.instructionSet)
-        let engine = try Engine(configuration: engineConfiguration, hub: try compute.store.hub(), logger: logger)
+        let engine = try Engine(configuration: engineConfiguration, hub: hub, logger: logger, usage: history)
         Interruption.remove()
         do {
             try await ServiceApplication.run(engine, service, logger: logger) { port in
@@ -99,6 +131,31 @@ struct Serve: AsyncParsableCommand {
         }
         await engine.stop()
         logger.notice("stopped")
+    }
+
+    /// The history of use, which knows the names of models and writes down no others.
+    private func openHistory(_ hub: ModelHub, _ logger: Logger) -> UsageStore {
+        let names = Set(hub.catalog.entries.map(\.name))
+        return UsageStore.open(path: hub.store.home + "/usage.sqlite", isKnownModel: { names.contains($0) }) { note in
+            logger.warning("\(note)")
+        }
+    }
+
+    /// What the service does by itself to keep its models well.
+    private func readCare(_ settings: Settings, _ configuration: inout EngineConfiguration) throws {
+        configuration.standIns = try Settings.standIns(settings.list(standIns, "SVC_STAND_INS", "stand-ins"))
+        configuration.checkIntervalSeconds = try settings.interval(
+            checkInterval, "SVC_CHECK_INTERVAL", "check-interval", default: configuration.checkIntervalSeconds)
+        configuration.repairDelaySeconds = try settings.interval(
+            nil, "SVC_REPAIR_DELAY", nil, default: configuration.repairDelaySeconds)
+        configuration.updates = try settings.value(
+            updates, "SVC_UPDATES", "updates", default: .off, "off, check or apply"
+        ) { EngineConfiguration.Updates(rawValue: $0) }
+        configuration.updateIntervalSeconds = try settings.interval(
+            updateInterval, "SVC_UPDATE_INTERVAL", "update-interval", default: configuration.updateIntervalSeconds)
+        configuration.concurrentDownloads = try settings.integer(
+            concurrentDownloads, "SVC_CONCURRENT_DOWNLOADS", "concurrent-downloads", in: 1...64,
+            default: configuration.concurrentDownloads)
     }
 
     private func serviceConfiguration(_ settings: Settings) throws -> ServiceConfiguration {

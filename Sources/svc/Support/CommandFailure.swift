@@ -73,8 +73,15 @@ struct CommandFailure: Error {
         case .unsupportedLanguage, .unsupportedPair, .wrongTask, .noChatTemplate:
             CommandFailure(.usage, type: "unsupported", "\(error)")
         case .failed(_, let failure): Self.model(failure, "\(error)")
+        case .withoutStandIn(let cause, _): Self.because(cause, "\(error)")
         default: CommandFailure(.failed, type: "failed", "\(error)")
         }
+    }
+
+    private static func because(_ cause: EngineError, _ message: String) -> CommandFailure {
+        var failure = engine(cause)
+        failure.message = message
+        return failure
     }
 
     private static func generation(_ error: GenerationError) -> CommandFailure {
@@ -91,7 +98,7 @@ struct CommandFailure: Error {
             case .overBudget: .memory
             case .network: .network
             case .permission: .permission
-            case .integrity: .integrity
+            case .integrity, .wrongAnswer: .integrity
             case .other: .failed
             }
         return CommandFailure(code, type: failure.kind.rawValue, message)

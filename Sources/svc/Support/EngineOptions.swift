@@ -21,7 +21,9 @@ struct HubOptions: ParsableArguments {
         let environment = ProcessInfo.processInfo.environment
         let path = catalog ?? environment["SVC_CATALOG"].flatMap { $0.isEmpty ? nil : $0 }
         let catalog = try path.map { try Catalog(contentsOf: $0) } ?? Catalog.builtIn()
-        return ModelHub(catalog: catalog, store: ModelStore(environment: environment))
+        return ModelHub(
+            catalog: try AddedModels(environment: environment).joined(to: catalog),
+            store: ModelStore(environment: environment))
     }
 }
 

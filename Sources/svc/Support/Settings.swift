@@ -12,7 +12,8 @@ struct Settings: Sendable {
     private static let fileKeys: Set<String> = [
         "host", "port", "threads", "memory-budget", "models", "api-keys-file", "on-demand", "on-demand-wait",
         "downloads", "loading-timeout", "log-level", "log-format", "max-body-bytes", "max-characters", "max-texts",
-        "request-timeout", "shutdown-timeout", "quantize",
+        "request-timeout", "shutdown-timeout", "quantize", "stand-ins", "check-interval", "updates",
+        "update-interval", "bandwidth-limit", "concurrent-downloads", "usage",
     ]
 
     /// Reads the file, if one is named.
@@ -111,6 +112,28 @@ struct Settings: Sendable {
         try value(flag, variable, key, default: fallback, "a number of seconds from 0.1 to 86400") {
             Double($0).flatMap { (0.1...86_400).contains($0) ? $0 : nil }
         }
+    }
+
+    /// Seconds, or 0 for never.
+    func interval(_ flag: String?, _ variable: String?, _ key: String?, default fallback: Double) throws -> Double {
+        try value(flag, variable, key, default: fallback, "0, or a number of seconds from 0.1 to 31536000") {
+            Double($0).flatMap { $0 == 0 || (0.1...31_536_000).contains($0) ? $0 : nil }
+        }
+    }
+
+    /// Stand-ins by the model that they stand in for, written `MODEL=STANDIN`, with `+` between several.
+    static func standIns(_ texts: [String]) throws -> [String: [String]] {
+        var standIns: [String: [String]] = [:]
+        for text in texts {
+            let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            let names = parts.count == 2 ? parts[1].split(separator: "+").map(String.init) : []
+            guard let model = parts.first, !model.isEmpty, !names.isEmpty else {
+                throw CommandFailure(
+                    .usage, type: "usage", "--stand-ins, SVC_STAND_INS: \(text) is not MODEL=STANDIN or MODEL=ONE+TWO")
+            }
+            standIns[model, default: []] += names
+        }
+        return standIns
     }
 
     /// `on` or `off`, and what else people write for it.
