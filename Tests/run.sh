@@ -2,7 +2,8 @@
 # Runs the tests that were built. Arguments go to `swift test`.
 #
 # In three parts: tests that compute hold the threads that all tests of a process share, and would keep the servers of
-# others from answering in time; those that download wait for clocks, of which too many at once are late. A part that takes longer than LIMIT_SECONDS is ended: a test that hangs must be named, not
+# others from answering in time; those that download or
+# serve wait for clocks and start programs, of which too many at once are late. A part that takes longer than LIMIT_SECONDS is ended: a test that hangs must be named, not
 # waited for.
 set -uo pipefail
 limit="${LIMIT_SECONDS:-1500}"
@@ -46,5 +47,5 @@ part() {
 failed=0
 part "what computes" "$@" --filter "$computing" || failed=1
 SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=8 part "what downloads" "$@" --filter "$downloading" || failed=1
-part "what serves" "$@" --skip "$computing" --skip "$downloading" || failed=1
+SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4 part "what serves" "$@" --skip "$computing" --skip "$downloading" || failed=1
 exit "$failed"

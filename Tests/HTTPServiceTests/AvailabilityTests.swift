@@ -90,7 +90,7 @@ import Testing
                 let before = try await client.json("/translate", HubService.question())
                 #expect(before.json["model"].string == "tiny")
                 #expect(!before.json["fallback"].exists)
-                rig.hub.inject(.drip(bytesPerSecond: 400_000), path: "model.safetensors", host: .cdn, times: nil)
+                rig.hub.inject(.drip(bytesPerSecond: 50_000), path: "model.safetensors", host: .cdn, times: nil)
                 try Self.flipBit(in: try rig.blob("model.safetensors"))
 
                 let traffic = Traffic(client, every: .milliseconds(50))
