@@ -2,9 +2,9 @@
 # Runs the tests that were built. Arguments go to `swift test`.
 #
 # In three parts: tests that compute hold the threads that all tests of a process share, and would keep the servers of
-# others from answering in time; those that download or
-# serve wait for clocks and start programs, of which too many at once are late. A part that takes longer than LIMIT_SECONDS is ended: a test that hangs must be named, not
-# waited for.
+# others from answering in time; those that download or serve wait for clocks and start programs, of which too many at
+# once are late. A part that takes longer than LIMIT_SECONDS is ended: a test that hangs must be named, not waited for.
+# What failed is said once more at the end, where a reader looks first.
 set -uo pipefail
 limit="${LIMIT_SECONDS:-1500}"
 computing='^(Compute|Checkpoints|Tokenizers|Architectures|Generation|LanguageID)Tests\.'
@@ -31,6 +31,24 @@ for test in running:
 PYTHON
 }
 
+# What was wrong in the tests of a part, one line for each.
+failures() {
+  python3 - "$events" <<'PYTHON'
+import json, sys
+for line in open(sys.argv[1], encoding="utf-8"):
+    try:
+        payload = json.loads(line).get("payload", {})
+    except ValueError:
+        continue
+    if payload.get("kind") != "issueRecorded":
+        continue
+    place = payload.get("issue", {}).get("sourceLocation", {})
+    texts = [message.get("text", "") for message in payload.get("messages", [])]
+    said = " ".join(" ".join(texts).split())
+    print(f"  {payload.get('testID')} {place.get('_filePath', '').split('/')[-1]}:{place.get('line')}: {said[:600]}")
+PYTHON
+}
+
 # part NAME ARGUMENTS...
 part() {
   echo "tests: $1"
@@ -41,11 +59,15 @@ part() {
     echo "svc: the tests did not end within $limit s. Begun and not ended:" >&2
     unfinished >&2
   fi
-  return "$status"
+  if [ "$status" != 0 ]; then failed+=("$1" "$(failures)"); fi
 }
 
-failed=0
-part "what computes" "$@" --filter "$computing" || failed=1
-SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=8 part "what downloads" "$@" --filter "$downloading" || failed=1
-SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4 part "what serves" "$@" --skip "$computing" --skip "$downloading" || failed=1
-exit "$failed"
+failed=()
+part "what computes" "$@" --filter "$computing"
+SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=8 part "what downloads" "$@" --filter "$downloading"
+SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=4 part "what serves" "$@" --skip "$computing" --skip "$downloading"
+if [ "${#failed[@]}" -gt 0 ]; then
+  echo "svc: tests failed" >&2
+  printf '%s\n' "${failed[@]}" >&2
+  exit 1
+fi

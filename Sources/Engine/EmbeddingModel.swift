@@ -1,6 +1,6 @@
 internal import Architectures
 internal import Compute
-package import Generation
+internal import Generation
 internal import ModelHub
 internal import Tokenizers
 
@@ -139,10 +139,10 @@ extension Engine {
             var result = try await model.embed(inputs, on: pool)
             (result.model, result.fallback) = (held.name, held.fallback)
             noteUse(
-                of: name, .embedding, lease: held, texts: inputs.count, sourceTokens: result.tokens, began: began)
+                of: name, .embedding, answeredBy: held, texts: inputs.count, sourceTokens: result.tokens, began: began)
             return result
         } catch {
-            noteUse(of: name, .embedding, lease: lease, texts: inputs.count, began: began, failure: error)
+            noteUse(of: name, .embedding, answeredBy: lease, texts: inputs.count, began: began, failure: error)
             throw error
         }
     }

@@ -113,7 +113,7 @@ extension Engine {
             lease = try await acquire(
                 name, standIn: fallback == .auto ? StandInNeed(task: .generation, needsChat: isChat) : nil)
         } catch {
-            noteUse(of: name, .generation, lease: nil, began: began, failure: error)
+            noteUse(of: name, .generation, answeredBy: nil, began: began, failure: error)
             throw error
         }
         guard case .generation(let model) = lease.model else { throw Self.wrongTask(descriptor) }
@@ -154,11 +154,11 @@ extension Engine {
             ) { [self] usage, error in
                 guard isCounted else { return }
                 noteUse(
-                    of: name, .generation, lease: handle.lease, sourceTokens: usage?.promptTokens ?? prompt.count,
+                    of: name, .generation, answeredBy: handle.lease, sourceTokens: usage?.promptTokens ?? prompt.count,
                     targetTokens: usage?.completionTokens ?? 0, began: began, failure: error)
             }
         } catch {
-            if isCounted { noteUse(of: name, .generation, lease: handle.lease, began: began, failure: error) }
+            if isCounted { noteUse(of: name, .generation, answeredBy: handle.lease, began: began, failure: error) }
             throw error
         }
     }

@@ -71,17 +71,36 @@ extension Engine {
     package nonisolated func translate(_ query: TranslationQuery) async throws -> [TranslatedItem] {
         let route = try await route(query)
         let detections = query.source == nil ? try await detect(query.texts) : nil
-        return try await withThrowingTaskGroup(of: (Int, TranslatedItem).self) { group in
-            var items: [TranslatedItem?] = Array(repeating: nil, count: query.texts.count)
-            for (index, text) in query.texts.enumerated() {
-                if index >= Self.concurrentTexts, let (done, item) = try await group.next() { items[done] = item }
-                group.addTask {
-                    (index, try await self.translate(text, route, detection: detections?[index], query))
+        let began = ContinuousClock.now
+        do {
+            let items = try await withThrowingTaskGroup(of: (Int, TranslatedItem).self) { group in
+                var items: [TranslatedItem?] = Array(repeating: nil, count: query.texts.count)
+                for (index, text) in query.texts.enumerated() {
+                    if index >= Self.concurrentTexts, let (done, item) = try await group.next() { items[done] = item }
+                    group.addTask {
+                        (index, try await self.translate(text, route, detection: detections?[index], query))
+                    }
                 }
+                for try await (done, item) in group { items[done] = item }
+                return items.compactMap { $0 }
             }
-            for try await (done, item) in group { items[done] = item }
-            return items.compactMap { $0 }
+            noteTranslation(of: query.texts, items, began: began)
+            return items
+        } catch let failure as TextFailure {
+            noteUse(
+                of: failure.model, .translation, answeredBy: failure.lease, pair: failure.pair,
+                texts: query.texts.count,
+                began: began, failure: failure.error)
+            throw failure.error
         }
+    }
+
+    /// Why a text, and with it the request, could not be translated.
+    private struct TextFailure: Error {
+        var model: String
+        var lease: ModelLease?
+        var pair: UsagePair
+        var error: any Error
     }
 
     /// The languages of a query, checked.
@@ -156,8 +175,10 @@ extension Engine {
         item.text = result.text
         item.alternatives = result.alternatives
         item.warnings = result.warnings.map { ($0.kind.rawValue, $0.message) }
-        item.model = answer.lease.name
-        item.fallback = answer.lease.fallback
+        if result.isTranslated {
+            item.model = answer.lease.name
+            item.fallback = answer.lease.fallback
+        }
         item.sourceTokens = result.sourceTokens
         item.targetTokens = result.targetTokens
         item.queueSeconds = result.queueSeconds
@@ -168,21 +189,16 @@ extension Engine {
     private nonisolated func translate(
         _ text: String, with name: String, from source: LanguageTag, to target: LanguageTag, _ query: TranslationQuery
     ) async throws -> (result: TranslationResult, lease: ModelLease) {
-        let began = ContinuousClock.now
         var lease: ModelLease?
-        let pair = (source: source.description, target: target.description)
         do {
             let need = StandInNeed(task: .translation, pair: (source, target))
             let held = try await acquire(name, standIn: query.fallback == .auto ? need : nil)
             lease = held
-            let result = try await translate(text, with: held, from: source, to: target, query.search)
-            noteUse(
-                of: name, .translation, lease: held, pair: pair, characters: text.unicodeScalars.count,
-                sourceTokens: result.sourceTokens, targetTokens: result.targetTokens, began: began)
-            return (result, held)
-        } catch {
-            noteUse(of: name, .translation, lease: lease, pair: pair, began: began, failure: error)
-            throw error
+            return (try await translate(text, with: held, from: source, to: target, query.search), held)
+        } catch let error where !(error is CancellationError) {
+            throw TextFailure(
+                model: name, lease: lease, pair: UsagePair(source: source.description, target: target.description),
+                error: error)
         }
     }
 
@@ -256,7 +272,7 @@ extension Engine {
         }
         let detections = try await pool.run { _ in texts.map { identifier.detect($0) } }
         noteUse(
-            of: name, .languageIdentification, lease: lease, texts: texts.count,
+            of: name, .languageIdentification, answeredBy: lease, texts: texts.count,
             characters: texts.reduce(0) { $0 + $1.unicodeScalars.count }, began: began)
         return detections
     }

@@ -1,6 +1,6 @@
 internal import Compute
 internal import Generation
-package import Foundation
+internal import Foundation
 internal import Logging
 internal import ModelHub
 

@@ -1,6 +1,6 @@
 internal import Architectures
-package import Checkpoints
-package import Compute
+internal import Checkpoints
+internal import Compute
 internal import Foundation
 package import ModelHub
 

@@ -2,14 +2,21 @@ internal import Foundation
 internal import Generation
 internal import ModelHub
 
+/// The languages of a translation, as BCP 47 tags.
+struct UsagePair: Hashable, Sendable {
+    var source: String?
+    var target: String?
+}
+
 /// What the engine notes of each request, for the history of use: names, counts and times, never texts.
 extension Engine {
     /// Notes one request.
     ///
-    /// - Parameter lease: of the model that answered; nil where none did.
+    /// - Parameters:
+    ///   - name: the model that was asked for.
+    ///   - lease: of the model that answered; nil where none did.
     nonisolated func noteUse(
-        of name: String, _ task: ModelDescriptor.Task, lease: ModelLease?,
-        pair: (source: String?, target: String?) = (nil, nil),
+        of name: String, _ task: ModelDescriptor.Task, answeredBy lease: ModelLease?, pair: UsagePair = UsagePair(),
         texts: Int = 1, characters: Int = 0, sourceTokens: Int = 0, targetTokens: Int = 0,
         began: ContinuousClock.Instant, failure: (any Error)? = nil
     ) {
@@ -22,6 +29,36 @@ extension Engine {
                 characters: characters, sourceTokens: sourceTokens, targetTokens: targetTokens,
                 latencySeconds: began.duration(to: .now) / .seconds(1), failure: failure.map(Self.code),
                 standInFor: lease?.fallback?.from))
+    }
+
+    /// Notes a request whose texts were translated: once for each model and pair that it needed, however many texts it
+    /// held. What was copied needed none.
+    nonisolated func noteTranslation(of texts: [String], _ items: [TranslatedItem], began: ContinuousClock.Instant) {
+        guard let usage else { return }
+        struct Kind: Hashable {
+            var model: String
+            var standInFor: String?
+            var pair: UsagePair
+        }
+        var observations: [Kind: UsageObservation] = [:]
+        let latencySeconds = began.duration(to: .now) / .seconds(1)
+        for (text, item) in zip(texts, items) {
+            guard let model = item.model else { continue }
+            let kind = Kind(
+                model: model, standInFor: item.fallback?.from,
+                pair: UsagePair(source: item.source, target: item.target))
+            var observation =
+                observations[kind]
+                ?? UsageObservation(
+                    model: model, task: .translation, source: item.source, target: item.target,
+                    latencySeconds: latencySeconds, standInFor: item.fallback?.from)
+            observation.texts += 1
+            observation.characters += text.unicodeScalars.count
+            observation.sourceTokens += item.sourceTokens
+            observation.targetTokens += item.targetTokens
+            observations[kind] = observation
+        }
+        for observation in observations.values { usage.record(observation) }
     }
 
     /// A word for what went wrong.

@@ -24,7 +24,7 @@ package struct TranslationRequest: Sendable {
 package struct TranslationResult: Sendable, Equatable {
     /// The best translation.
     package var text: String
-    /// The next best, where more than one result was asked for.
+    /// The next best, where more than one result was asked for: no more than the search found.
     package var alternatives: [String]
     /// What its reader should know.
     package var warnings: [TranslationWarning]
@@ -36,6 +36,9 @@ package struct TranslationResult: Sendable, Equatable {
     package var queueSeconds: Double
     /// From then to the end, in seconds.
     package var inferenceSeconds: Double
+
+    /// Whether a model had anything to translate: a text without a letter is copied.
+    package var isTranslated: Bool { sourceTokens > 0 }
 
     /// A translated text, however it was translated.
     package init(
@@ -103,7 +106,10 @@ final class TranslationJob: Sendable {
     /// Assembles the answer and resumes whoever waits.
     func succeed(_ pipeline: TranslationPipeline) {
         let result = state.withLock { state in
-            let versions = (0..<request.search.results).map { rank in
+            // A sentence of which the search found fewer hypotheses stands in further versions as in the first; where no
+            // sentence has more, there is no further version.
+            let found = min(request.search.results, state.texts.map(\.count).max() ?? 1)
+            let versions = (0..<max(1, found)).map { rank in
                 pipeline.assemble(
                     state.plan, texts: state.texts.map { $0.indices.contains(rank) ? $0[rank] : $0.first ?? "" })
             }

@@ -94,16 +94,19 @@ struct VerifiedRecord: Codable, Equatable {
 
     /// Whether the blob was hashed before and is, by all that a file's status says, still the same file.
     static func holds(_ sha256: String, _ repository: ModelRepository) -> Bool {
-        guard let status = Disk.status(repository.blob(sha256)),
-            let bytes = try? Disk.smallFile(path(sha256, repository), limitBytes: limitBytes),
-            let record = try? JSONDecoder().decode(VerifiedRecord.self, from: Data(bytes))
-        else { return false }
-        return record == VerifiedRecord(status)
+        guard let status = Disk.status(repository.blob(sha256)) else { return false }
+        return read(sha256, repository) == VerifiedRecord(status)
+    }
+
+    private static func read(_ sha256: String, _ repository: ModelRepository) -> VerifiedRecord? {
+        guard let bytes = try? Disk.smallFile(path(sha256, repository), limitBytes: limitBytes) else { return nil }
+        return try? JSONDecoder().decode(VerifiedRecord.self, from: Data(bytes))
     }
 
     /// Notes that a blob was found right when its status was `status`. Nothing depends on the note, so a store
-    /// that cannot be written is no error here.
+    /// that cannot be written is no error here. A note that says so already stays: whoever only looks changes nothing.
     static func write(_ sha256: String, _ status: Disk.Status, _ repository: ModelRepository) {
+        guard read(sha256, repository) != VerifiedRecord(status) else { return }
         let pending = path(sha256, repository) + "." + Disk.uniqueSuffix()
         guard let json = try? JSONEncoder().encode(VerifiedRecord(status)) else { return }
         do {

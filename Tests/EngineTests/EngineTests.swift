@@ -9,19 +9,22 @@ import Testing
 
 /// Loading, budget, fallthrough and answers of the engine with the real models.
 @Suite struct EngineTests {
-    static func engine(_ change: (inout EngineConfiguration) -> Void = { _ in }) throws -> Engine {
+    static func engine(
+        usage: UsageStore? = nil, _ change: (inout EngineConfiguration) -> Void = { _ in }
+    ) throws -> Engine {
         var configuration = EngineConfiguration(threads: 2)
         configuration.downloads = false
         change(&configuration)
         return try Engine(
             configuration: configuration, hub: try InstalledModels.hub(),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, usage: usage)
     }
 
     static func with<Result>(
-        _ change: (inout EngineConfiguration) -> Void = { _ in }, _ body: (Engine) async throws -> Result
+        usage: UsageStore? = nil, _ change: (inout EngineConfiguration) -> Void = { _ in },
+        _ body: (Engine) async throws -> Result
     ) async throws -> Result {
-        let engine = try engine(change)
+        let engine = try engine(usage: usage, change)
         do {
             let result = try await body(engine)
             await engine.stop()
@@ -170,6 +173,35 @@ import Testing
             #expect(items[2].text == "Onde fica a estação?" && items[2].model == nil)
             #expect(items[3].text == "🙂" && items[4].text == "12345")
             #expect(items[0].model == "firefox-en-pt")
+        }
+    }
+
+    /// However many texts a request holds, it is one; what is copied needs no model, and is not its work.
+    @Test func aRequestIsCountedOnceForEachPair() async throws {
+        try await Fixtures.withTemporaryDirectory { directory async throws in
+            let usage = UsageStore.open(path: directory.path + "/usage.sqlite") { _ in }
+            try await Self.with(usage: usage) { engine async throws in
+                let texts = ["Where is the station?", "Good morning.", "42", "Thank you.", "Bom dia, meu amigo."]
+                _ = try await engine.translate(TranslationQuery(texts: texts, source: nil, target: "pt"))
+                _ = try await engine.translate(TranslationQuery(texts: ["12:30"], source: "en", target: "pt"))
+                await usage.flush()
+                let rows = try await usage.report(UsageQuery(days: 1, groupBy: .model)).rows
+                let translation = rows.first { $0.model == "firefox-en-pt" }
+                #expect(translation?.requests == 1 && translation?.texts == 3)
+                #expect(translation?.characters == 44)
+                #expect(rows.first { $0.model == "lid-176" }?.requests == 1)
+                #expect(rows.first { $0.model == "lid-176" }?.texts == 5)
+            }
+        }
+    }
+
+    @Test(arguments: ["42", "12:30", "🙂"]) func whatIsCopiedHasNoModelAndNoAlternatives(text: String) async throws {
+        try await Self.with { engine async throws in
+            let search = SearchOptions(beamSize: 4, results: 4)
+            let items = try await engine.translate(
+                TranslationQuery(texts: [text, "Good morning."], source: "en", target: "pt", search: search))
+            #expect(items[0].text == text && items[0].model == nil && items[0].alternatives.isEmpty)
+            #expect(items[1].model == "firefox-en-pt" && items[1].alternatives.count == 3)
         }
     }
 

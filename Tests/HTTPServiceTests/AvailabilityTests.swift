@@ -7,7 +7,7 @@ import Testing
 /// A model that is damaged, fails or is updated while it serves: every request is answered, by it or by one that says that
 /// it stands in.
 @Suite struct AvailabilityTests {
-    /// Asks again and again until it is told to stop, and keeps what came.
+    /// Asks again and again until it is told to stop, and keeps what progress.
     private final class Traffic: Sendable {
         struct Answer: Sendable {
             var status: Int
@@ -19,17 +19,17 @@ import Testing
 
         private let task: Task<Void, any Error>
         private let stream: AsyncStream<Answer>
-        private let came: Counter
+        private let progress: Counter
 
         /// - Parameter interval: between the starts of requests, which do not wait for each other.
         init(_ client: ServiceClient, every interval: Duration) {
             let (stream, requests) = AsyncStream<Answer>.makeStream()
             self.stream = stream
-            let came = Counter()
-            self.came = came
+            let progress = Counter()
+            self.progress = progress
             task = Task {
                 try await withThrowingTaskGroup(of: Void.self) { group in
-                    while !Task.isCancelled {
+                    while !progress.isOver.load(ordering: .relaxed) {
                         group.addTask {
                             let answer = try await client.post("/translate", json: HubService.question())
                             let json = JSON(answer)
@@ -39,10 +39,9 @@ import Testing
                                     text: json["translations"][0]["text"].string,
                                     fallbackFrom: json["fallback"]["from"].string,
                                     header: answer.headers["x-svc-fallback"]))
-                            came.count.add(1, ordering: .relaxed)
+                            progress.count.add(1, ordering: .relaxed)
                         }
-                        // Cancelled: the loop ends, and the requests that were begun are waited for.
-                        try? await Task.sleep(for: interval)
+                        try await Task.sleep(for: interval)
                     }
                     try await group.waitForAll()
                 }
@@ -50,21 +49,24 @@ import Testing
             }
         }
 
-        private final class Counter: Sendable { let count = Atomic<Int>(0) }
+        private final class Counter: Sendable {
+            let count = Atomic<Int>(0)
+            let isOver = Atomic<Bool>(false)
+        }
 
         /// Waits until so many more answers have come.
         func more(_ count: Int) async throws {
-            let wanted = came.count.load(ordering: .relaxed) + count
+            let wanted = progress.count.load(ordering: .relaxed) + count
             let deadline = ContinuousClock.now + .seconds(120)
-            while came.count.load(ordering: .relaxed) < wanted {
+            while progress.count.load(ordering: .relaxed) < wanted {
                 try #require(ContinuousClock.now < deadline, "requests are no longer answered")
                 try await Task.sleep(for: .milliseconds(20))
             }
         }
 
-        /// Stops, waits for the last answer and returns all.
+        /// Begins no more requests, waits for the last answer and returns all.
         func stop() async throws -> [Answer] {
-            task.cancel()
+            progress.isOver.store(true, ordering: .relaxed)
             try await task.value
             var all: [Answer] = []
             for await answer in stream { all.append(answer) }
@@ -90,7 +92,10 @@ import Testing
                 let before = try await client.json("/translate", HubService.question())
                 #expect(before.json["model"].string == "tiny")
                 #expect(!before.json["fallback"].exists)
-                rig.hub.inject(.drip(bytesPerSecond: 50_000), path: "model.safetensors", host: .cdn, times: nil)
+                // The repair stands still until the faults are taken away.
+                rig.hub.inject(
+                    .stall(seconds: 3600), at: .body(afterBytes: 1000), path: "model.safetensors", host: .cdn,
+                    times: nil)
                 try Self.flipBit(in: try rig.blob("model.safetensors"))
 
                 let traffic = Traffic(client, every: .milliseconds(50))
@@ -104,6 +109,7 @@ import Testing
                 #expect(meanwhile.json["fallback"]["reason"].string?.contains("model.safetensors") == true)
                 let health = try await client.json("/health")
                 #expect(health.status == 503 || health.json["status"].string == "degraded", "\(health)")
+                rig.hub.heal()
                 try await client.wait(for: "tiny", "ready")
                 // The last answers are the model's own again.
                 let after = try await client.json("/translate", HubService.question())

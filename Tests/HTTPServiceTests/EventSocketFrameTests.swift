@@ -34,45 +34,55 @@ import Testing
         }
     }
 
-    /// What is wrong, the bytes, and the code that the connection is closed with.
-    static let faults: [(String, [UInt8], Int)] = [
-        ("not masked", SocketClient.frame(1, [65], isMasked: false), 1002),
-        ("a reserved bit", SocketClient.frame(1, [65], reserved: 4), 1002),
-        ("compressed", SocketClient.frame(1, [65], reserved: 4), 1002),
-        ("an opcode of nobody", SocketClient.frame(3, [65]), 1002),
-        ("a control opcode of nobody", SocketClient.frame(11), 1002),
-        ("a piece of nothing", SocketClient.frame(0, [65]), 1002),
-        (
+    /// Bytes that are wrong, and the code that the connection is closed with.
+    struct Fault: Sendable, CustomTestStringConvertible {
+        var what: String
+        var bytes: [UInt8]
+        var code: Int
+
+        init(_ what: String, _ bytes: [UInt8], _ code: Int) { (self.what, self.bytes, self.code) = (what, bytes, code) }
+
+        var testDescription: String { what }
+    }
+
+    static let faults = [
+        Fault("not masked", SocketClient.frame(1, [65], isMasked: false), 1002),
+        Fault("a reserved bit", SocketClient.frame(1, [65], reserved: 4), 1002),
+        Fault("compressed", SocketClient.frame(1, [65], reserved: 4), 1002),
+        Fault("an opcode of nobody", SocketClient.frame(3, [65]), 1002),
+        Fault("a control opcode of nobody", SocketClient.frame(11), 1002),
+        Fault("a piece of nothing", SocketClient.frame(0, [65]), 1002),
+        Fault(
             "a message in a message", SocketClient.frame(1, [65], fin: false) + SocketClient.frame(1, [66]), 1002
         ),
-        ("a ping in pieces", SocketClient.frame(9, [65], fin: false), 1002),
-        ("a long ping", SocketClient.frame(9, [UInt8](repeating: 1, count: 126)), 1002),
-        ("a close code of one byte", SocketClient.frame(8, [3]), 1002),
-        ("a close code that must not be sent", SocketClient.frame(8, [0x03, 0xed]), 1002),
-        ("a close code of nobody", SocketClient.frame(8, [0x00, 0x01]), 1002),
-        ("a close reason that is no text", SocketClient.frame(8, [0x03, 0xe8, 0xff]), 1007),
-        ("a text that is none", SocketClient.frame(1, [0xc3, 0x28]), 1007),
-        ("a text cut short", SocketClient.frame(1, [0xf0, 0x9f]), 1007),
-        ("too large", SocketClient.frame(2, [], length: (64 << 10) + 1), 1009),
-        ("far too large", SocketClient.frame(2, [], length: 1 << 40), 1009),
-        ("larger than a number", SocketClient.frame(2, [], length: .max), 1009),
-        (
+        Fault("a ping in pieces", SocketClient.frame(9, [65], fin: false), 1002),
+        Fault("a long ping", SocketClient.frame(9, [UInt8](repeating: 1, count: 126)), 1002),
+        Fault("a close code of one byte", SocketClient.frame(8, [3]), 1002),
+        Fault("a close code that must not be sent", SocketClient.frame(8, [0x03, 0xed]), 1002),
+        Fault("a close code of nobody", SocketClient.frame(8, [0x00, 0x01]), 1002),
+        Fault("a close reason that is no text", SocketClient.frame(8, [0x03, 0xe8, 0xff]), 1007),
+        Fault("a text that is none", SocketClient.frame(1, [0xc3, 0x28]), 1007),
+        Fault("a text cut short", SocketClient.frame(1, [0xf0, 0x9f]), 1007),
+        Fault("too large", SocketClient.frame(2, [], length: (64 << 10) + 1), 1009),
+        Fault("far too large", SocketClient.frame(2, [], length: 1 << 40), 1009),
+        Fault("larger than a number", SocketClient.frame(2, [], length: .max), 1009),
+        Fault(
             "too large in pieces",
             SocketClient.frame(2, [UInt8](repeating: 0, count: 40 << 10), fin: false)
                 + SocketClient.frame(0, [UInt8](repeating: 0, count: 40 << 10)), 1009
         ),
-        ("HTTP", Array("GET /version HTTP/1.1\r\nhost: \(String(repeating: "x", count: 80))\r\n\r\n".utf8), 1002),
+        Fault("HTTP", Array("GET /version HTTP/1.1\r\nhost: \(String(repeating: "x", count: 80))\r\n\r\n".utf8), 1002),
     ]
 
-    @Test(arguments: faults) func faultsCloseTheConnection(what: String, bytes: [UInt8], code: Int) async throws {
+    @Test(arguments: faults) func faultsCloseTheConnection(fault: Fault) async throws {
         try await EventServer.with { client, bus async throws in
             let socket = try await SocketClient(client.baseURL)
-            socket.wire.send(bytes)
+            socket.wire.send(fault.bytes)
             let close = try await socket.frame()
-            #expect(close?.opcode == 8 && close?.code == code, "\(what): \(close.debugDescription)")
+            #expect(close?.opcode == 8 && close?.code == fault.code, "\(close.debugDescription)")
             #expect(close?.reason.isEmpty == false)
             // The stream ends without waiting for the client, and the listening with it.
-            #expect(try await socket.frame(seconds: 10) == nil)
+            #expect(try await socket.frame(seconds: 60) == nil)
             #expect(try await EventServer.eventually { bus.listenerCount == 0 })
             #expect(try await client.request("GET", "/version").status == 200)
         }
@@ -84,7 +94,7 @@ import Testing
             let socket = try await SocketClient(client.baseURL)
             socket.wire.send(SocketClient.frame(2, [UInt8](repeating: 0, count: 1 << 20)))
             #expect(try await socket.frame()?.code == 1009)
-            #expect(try await socket.frame(seconds: 10) == nil)
+            #expect(try await socket.frame(seconds: 60) == nil)
             #expect(try await EventServer.eventually { bus.listenerCount == 0 })
         }
     }
@@ -111,9 +121,9 @@ import Testing
 
     // Long enough between pings for a machine that is busy with other tests.
     @Test func pingsThatAreAnsweredKeepTheConnection() async throws {
-        try await EventServer.with(EventBus(), { $0.socketPingSeconds = 2 }) { client, bus async throws in
+        try await EventServer.with(EventBus(), { $0.socketPingSeconds = 5 }) { client, bus async throws in
             let socket = try await SocketClient(client.baseURL)
-            for _ in 0..<3 {
+            for _ in 0..<2 {
                 let ping = try await socket.frame()
                 #expect(ping?.opcode == 9)
                 socket.send(10, ping?.payload ?? [])
@@ -130,7 +140,7 @@ import Testing
             if sendsWrongPongs { socket.send(10, Array("not that".utf8)) }
             let close = try await socket.frame()
             #expect(close?.opcode == 8 && close?.code == 1011)
-            #expect(try await socket.frame(seconds: 10) == nil)
+            #expect(try await socket.frame(seconds: 60) == nil)
             #expect(try await EventServer.eventually { bus.listenerCount == 0 })
         }
     }

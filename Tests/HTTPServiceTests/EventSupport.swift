@@ -263,9 +263,15 @@ struct SocketClient {
         }
     }
 
-    /// The next message; nil where something else comes, or the end.
+    /// The next message; nil where something else comes, or the end. Pings on the way are answered.
     func message() async throws -> JSON? {
-        guard let frame = try await frame(), frame.opcode == 1 else { return nil }
-        return JSON(value: try JSONSerialization.jsonObject(with: Data(frame.payload)))
+        while let frame = try await frame() {
+            switch frame.opcode {
+            case 1: return JSON(value: try JSONSerialization.jsonObject(with: Data(frame.payload)))
+            case 9: send(10, frame.payload)
+            default: return nil
+            }
+        }
+        return nil
     }
 }

@@ -212,7 +212,11 @@ import Testing
     @Test func bodiesAndModels() async throws {
         try await ScriptedServer.with(.saying("x")) { client in
             for path in ["/v1/chat/completions", "/v1/completions"] {
-                for body in ["", "{", "[1]", "hello", #"{"model":"#, String(repeating: "[", count: 9999)] {
+                for body in [
+                    "", "{", "[1]", "hello", #"{"model":"#, String(repeating: "[", count: 9999), #"{"a":01}"#,
+                    #"{"a":-}"#, #"{"a":1.}"#, #"{"a":.5}"#, #"{"a":1e}"#, #"{"a":+1}"#, #"{"a":"\ud800"}"#,
+                    #"{"a":"\udc00"}"#, #"{"a":"\ud800\u0041"}"#, #"{"a":"\ud800x"}"#,
+                ] {
                     let answer = try await client.json(path, body)
                     #expect(
                         answer.status == 400 && answer.json["error"]["code"].string == "invalid_json",

@@ -6,67 +6,6 @@ import Testing
 
 /// The queue of downloads, with pulls from a stand-in hub and from packages.
 @Suite(.timeLimit(.minutes(3))) struct DownloadManagerTests {
-    /// The events of a bus, in order.
-    private final class EventLog: Sendable {
-        private let storage = Storage()
-
-        private final class Storage: Sendable {
-            private let lock = NSLock()
-            private nonisolated(unsafe) var stored: [ServiceEvent] = []
-            var events: [ServiceEvent] { lock.withLock { stored } }
-            func append(_ event: ServiceEvent) { lock.withLock { stored.append(event) } }
-        }
-
-        init(_ bus: EventBus) {
-            let subscription = bus.subscribe()
-            Task { [storage] in for await case .event(let event) in subscription { storage.append(event) } }
-        }
-
-        var events: [ServiceEvent] { storage.events }
-        var kinds: [ServiceEvent.Kind] { events.map(\.kind).filter { $0 != .downloadProgress } }
-    }
-
-    private static let weights = "model.safetensors"
-
-    /// A stand-in hub with so many models.
-    private static func fixture(models: Int = 1, weightBytes: Int = 2_000_000) throws -> HubPullFixture {
-        let fixture = try HubPullFixture(
-            StandInRepository(
-                HubPullFixture.id,
-                files: [
-                    StandInFile("config.json", #"{"model_type": "m2m_100"}"#),
-                    StandInFile(weights, sizeBytes: weightBytes, seed: 3),
-                ]))
-        for index in 1..<max(2, models) {
-            fixture.hub.add(
-                StandInRepository(
-                    "someone/model\(index)",
-                    files: [
-                        StandInFile("config.json", #"{"model_type": "m2m_100", "n": \#(index)}"#),
-                        StandInFile(weights, sizeBytes: 50_000, seed: UInt64(10 + index)),
-                    ]))
-        }
-        return fixture
-    }
-
-    private static func entry(_ index: Int) -> CatalogEntry {
-        CatalogEntry(
-            name: "m\(index)", task: .translation, family: "m2m_100",
-            source: .huggingFace(
-                owner: "someone", repository: index == 0 ? "a-model" : "model\(index)", revision: nil))
-    }
-
-    private func wait(
-        _ queue: DownloadManager, _ id: String, _ condition: (DownloadStatus) -> Bool
-    ) async throws -> DownloadStatus {
-        for _ in 0..<6000 {
-            let status = try await queue.status(id)
-            if condition(status) { return status }
-            try await Task.sleep(for: .milliseconds(5))
-        }
-        return try await queue.status(id)
-    }
-
     @Test func aDownloadFromQueueToEnd() async throws {
         let fixture = try Self.fixture()
         let bus = EventBus()

@@ -131,6 +131,24 @@ import Testing
         #expect(throws: ModelHubError.self) { try pulled.hub.verify(pulled.installed) }
     }
 
+    /// Whoever only looks changes nothing, however thoroughly.
+    @Test func verifyingWhatIsRightWritesNothing() async throws {
+        let pulled = try await Pulled()
+        func traces() throws -> [String: UInt64] {
+            let root = (pulled.fixture.repository.verified as NSString).deletingLastPathComponent
+            var inodes: [String: UInt64] = [:]
+            for name in try FileManager.default.subpathsOfDirectory(atPath: root) {
+                inodes[name] = Disk.status(root + "/" + name)?.inode ?? 0
+            }
+            return inodes
+        }
+        let before = try traces()
+        #expect(before.keys.contains { $0.contains(".verified/") })
+        try pulled.hub.verify(pulled.installed)
+        try pulled.hub.verify(pulled.installed, rehash: true)
+        #expect(try traces() == before)
+    }
+
     @Test func verifyingStopsWhenCancelled() async throws {
         let pulled = try await Pulled()
         let task = Task {

@@ -67,6 +67,14 @@ import Testing
         let show = try await Programs.run(["show", "lid-176", "--json"])
         #expect(try Self.data(show)["family"] as? String == "fasttext")
         #expect((try Self.data(show)["files"] as? [[String: Any]])?.count == 1)
+        // What the files say of a model adds to what the catalogue says, and does not contradict it.
+        let whole = try Self.data(await Programs.run(["list", "--json"]))
+        let listed = try #require(whole["models"] as? [[String: Any]])
+        for model in listed {
+            let name = try #require(model["name"] as? String)
+            let shown = try Self.data(await Programs.run(["show", name, "--json"]))
+            #expect(shown["licence"] as? String == model["licence"] as? String, "\(name)")
+        }
     }
 
     @Test func pullFindsWhatIsThere() async throws {

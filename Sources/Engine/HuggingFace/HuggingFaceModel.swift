@@ -1,7 +1,7 @@
 package import Architectures
-package import Checkpoints
+internal import Checkpoints
 internal import Foundation
-package import ModelHub
+internal import ModelHub
 
 /// What a checkpoint in the layout of Hugging Face is, told from its `config.json` and the headers of its weights: nothing is
 /// loaded yet.

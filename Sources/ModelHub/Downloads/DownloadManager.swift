@@ -307,31 +307,14 @@ package actor DownloadManager {
         DownloadProgress { [events] progress in
             var now = status
             progress.fill(&now)
-            events.publish(.downloadProgress, model: now.model, Self.fields(now))
+            events.publish(.downloadProgress, model: now.model, now.eventFields)
         }
     }
 
     private func publish(_ kind: ServiceEvent.Kind, _ id: String) {
         guard jobs[id] != nil else { return }
         let status = current(id)
-        events.publish(kind, model: status.model, Self.fields(status))
-    }
-
-    private static func fields(_ status: DownloadStatus) -> [String: ServiceEvent.Value] {
-        var fields: [String: ServiceEvent.Value] = [
-            "id": .text(status.id), "purpose": .text(status.purpose.rawValue), "state": .text(status.state.rawValue),
-            "priority": .text(status.priority.rawValue), "completed_bytes": .integer(status.completedBytes),
-        ]
-        if let revision = status.revision { fields["revision"] = .text(revision) }
-        if let phase = status.phase { fields["phase"] = .text(phase.rawValue) }
-        if let total = status.totalBytes { fields["total_bytes"] = .integer(total) }
-        if status.bytesPerSecond > 0 { fields["bytes_per_second"] = .number(status.bytesPerSecond) }
-        if let seconds = status.secondsLeft { fields["seconds_left"] = .number(seconds) }
-        if let failure = status.failure {
-            fields["category"] = .text(failure.category.name)
-            fields["message"] = .text(failure.message)
-        }
-        return fields
+        events.publish(kind, model: status.model, status.eventFields)
     }
 
     private func forgetOld() {
@@ -341,19 +324,6 @@ package actor DownloadManager {
         for (index, job) in ended.enumerated()
         where index >= keptCount || now.timeIntervalSince(job.status.endedAt ?? now) > keptFor.seconds {
             jobs[job.status.id] = nil
-        }
-    }
-}
-
-extension ModelHubError.Category {
-    /// As events and answers name it.
-    package var name: String {
-        switch self {
-        case .notFound: "not_found"
-        case .network: "network"
-        case .permission: "permission"
-        case .integrity: "integrity"
-        case .other: "other"
         }
     }
 }

@@ -78,18 +78,42 @@ struct TemplateJSONReader {
         }
     }
 
+    /// A number as RFC 8259 writes it: no sign but minus, no leading zero, digits on both sides of a point.
     private mutating func number() throws -> TemplateValue {
         let start = position
-        while position < bytes.count, "+-0123456789.eE".utf8.contains(bytes[position]) { position += 1 }
+        _ = skip("-")
+        let firstDigit = position
+        var isWritten = skipDigits() > 0
+        if position - firstDigit > 1, bytes[firstDigit] == UInt8(ascii: "0") {
+            position = firstDigit
+            throw fault("a number begins with a zero that means nothing")
+        }
+        var isInteger = true
+        if isWritten, skip(".") {
+            isInteger = false
+            isWritten = skipDigits() > 0
+        }
+        if isWritten, skip("e") || skip("E") {
+            isInteger = false
+            if !skip("-") { _ = skip("+") }
+            isWritten = skipDigits() > 0
+        }
         let text = String(decoding: bytes[start..<position], as: UTF8.self)
-        if let value = Int(text), !text.hasPrefix("+") { return .int(value) }
-        guard let first = text.utf8.first, first != UInt8(ascii: "+"), first != UInt8(ascii: "."),
-            let value = Double(text), value.isFinite
-        else {
+        if isWritten, isInteger, let value = Int(text) { return .int(value) }
+        guard isWritten, let value = Double(text), value.isFinite else {
             position = start
             throw fault("no value begins here")
         }
         return .float(value)
+    }
+
+    /// How many digits stood here.
+    private mutating func skipDigits() -> Int {
+        let start = position
+        while position < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[position]) {
+            position += 1
+        }
+        return position - start
     }
 
     private mutating func string() throws -> String {
@@ -121,14 +145,21 @@ struct TemplateJSONReader {
         throw fault("a string has no end")
     }
 
-    /// The character of a `\u` escape, or of the two that are a surrogate pair.
+    /// The character of a `\u` escape, or of the two that are a surrogate pair. Half a pair is no character, and what
+    /// cannot be said in UTF-8 cannot be repeated to whoever reads the answer.
     private mutating func escapedScalar() throws -> Unicode.Scalar {
+        let start = position - 2
+        func half() -> TemplateFault {
+            TemplateFault("JSON, byte \(start): half of a surrogate pair, which is no character")
+        }
         let high = try hexadecimal()
         if let scalar = Unicode.Scalar(high) { return scalar }
-        guard high < 0xDC00, skip("\\u") else { return "\u{FFFD}" }
+        guard high < 0xDC00, skip("\\u") else { throw half() }
         let low = try hexadecimal()
-        guard (0xDC00...0xDFFF).contains(low) else { return "\u{FFFD}" }
-        return Unicode.Scalar(0x10000 + (high - 0xD800) << 10 + (low - 0xDC00)) ?? "\u{FFFD}"
+        guard (0xDC00...0xDFFF).contains(low),
+            let scalar = Unicode.Scalar(0x10000 + (high - 0xD800) << 10 + (low - 0xDC00))
+        else { throw half() }
+        return scalar
     }
 
     private mutating func hexadecimal() throws -> UInt32 {

@@ -124,7 +124,8 @@ struct ModelReport: Encodable {
     mutating func add(_ found: ModelInspection) {
         (family, format) = (found.family, found.format)
         if let parameters = found.parameters { self.parameters = parameters }
-        if let licence = found.licence { self.licence = licence }
+        // The catalogue's is the SPDX identifier; a file may spell it in its own way.
+        if licence.isEmpty || licence == "unknown", let found = found.licence { licence = found }
         inspection = Inspection(found)
     }
 

@@ -101,6 +101,7 @@ package final class StandInHub: Sendable {
         state.with { values in
             values.rules = []
             values.refusedUntil = [:]
+            values.healings += 1
         }
     }
 

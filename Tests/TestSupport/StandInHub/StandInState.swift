@@ -20,6 +20,8 @@ final class StandInState: Sendable {
         var mostConnections = 0
         var refusedUntil: [StandInHost: ContinuousClock.Instant] = [:]
         var forgotten = 0
+        /// How often all faults were taken away.
+        var healings = 0
         var isStopped = false
     }
 
@@ -68,14 +70,16 @@ final class StandInState: Sendable {
     /// POLLRDHUP, which the importer does not see.
     private static let peerIsGone: Int16 = 0x2000
 
-    /// Sleeps, in pieces, so that neither a stop nor a client that went away is kept waiting.
+    /// Sleeps, in pieces, so that neither a stop nor a client that went away is kept waiting, and until the faults are
+    /// taken away.
     ///
     /// - Returns: Whether to go on.
     func sleep(_ seconds: Double, _ descriptor: Int32) -> Bool {
         let end = ContinuousClock.now + .seconds(seconds)
+        let healings = with(\.healings)
         while !isStopped {
             let left = end - .now
-            guard left > .zero else { return true }
+            guard left > .zero, with(\.healings) == healings else { return true }
             var poll = pollfd(fd: descriptor, events: Self.peerIsGone, revents: 0)
             let milliseconds = Int32(min(left / .milliseconds(1), 50).rounded(.up))
             if Foundation.poll(&poll, 1, milliseconds) > 0, poll.revents != 0 { return false }
