@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test lint bench image-check clean
+.PHONY: help setup build run test selftest lint bench image-check clean
 
 PACKAGES := libopenblas-dev libcurl4-openssl-dev libsqlite3-dev zlib1g-dev python3-pip make pkg-config
 DEFAULT_MODELS := firefox-en-pt firefox-pt-en lid-176 smollm2-135m-instruct gemma-3-270m all-minilm-l6-v2
@@ -16,7 +16,8 @@ PYTHON_TEST_PACKAGES := libretranslatepy==2.1.4 openai==3.54.0 websockets==17.4
 
 help:
 	@echo "make run      set up, build, fetch the default models, serve on 127.0.0.1:$(PORT)"
-	@echo "make test     set up, build, run every test"
+	@echo "make test     set up, build, run every test and the quick self-test"
+	@echo "make selftest let the service prove itself, on every default model"
 	@echo "make setup    install the system packages that are missing"
 	@echo "make build    build $(SVC)"
 	@echo "make lint     check the format of the sources"
@@ -64,6 +65,10 @@ test: setup lint .python
 	@swift build $(SWIFT_FLAGS) --build-tests
 	@$(SVC) pull $(DEFAULT_MODELS)
 	@Tests/run.sh $(SWIFT_FLAGS) --skip-build
+	@$(SVC) selftest --quick
+
+selftest: pull
+	@$(SVC) selftest
 
 INPUT ?= .build/english.txt
 .build/english.txt: Tests/Fixtures/bergamot/english.json

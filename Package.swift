@@ -39,6 +39,33 @@ let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: 
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
+/// The commands whose `--json` has a schema in docs/json-schema, and what all of them share.
+let jsonSchemas = [
+    "bench-generate",
+    "bench-tokens",
+    "bench-translate",
+    "detect",
+    "envelope",
+    "error",
+    "gc",
+    "health",
+    "list",
+    "pin",
+    "ps",
+    "pull",
+    "rm",
+    "rollback",
+    "run",
+    "selftest",
+    "serve",
+    "show",
+    "translate",
+    "update",
+    "usage",
+    "verify",
+    "version",
+]
+
 let package = Package(
     name: "svc",
     platforms: [.macOS(.v15)],
@@ -87,7 +114,10 @@ let package = Package(
                 logging, metrics, httpTypes, nioCore, nioHTTP1, nioPosix, nioWebSocket, unixSignals,
             ],
             resources: [.embedInCode("Resources/openapi.json")]),
-        library("SelfTest", ["CCurl", subprocess, systemPackage]),
+        library(
+            "SelfTest", ["CCurl", crypto, subprocess, systemPackage],
+            resources: [.embedInCode("Resources/known-answers.json")]
+                + jsonSchemas.map { .embedInCode("Resources/json-schema/\($0).json") }),
         .executableTarget(
             name: "svc",
             dependencies: [
@@ -106,6 +136,7 @@ let package = Package(
         tests("LanguageID", ["Checkpoints"]),
         tests("ModelHub", []),
         tests("Engine", ["Generation", "ModelHub", "Tokenizers"]),
+        tests("SelfTest", []),
         tests("HTTPService", ["Engine", "Generation", "ModelHub", "SelfTest", "Tokenizers", logging]),
         .testTarget(
             name: "svcTests", dependencies: ["svc", "SelfTest", "TestSupport", systemPackage], swiftSettings: strict),

@@ -300,6 +300,10 @@ echo "$shown"
 grep -qi 'casa' <<<"$shown" || fail "it says: $shown"
 end "$shown"
 
+begin "svc selftest"
+run "$WORK/models" "${entry_point[@]}" selftest --quick
+end "passed"
+
 begin "svc serve"
 for port in $(shuf -i 20000-32000 -n 50) none; do
     [ "$port" != none ] || fail "there is no free port"
@@ -338,6 +342,10 @@ echo "$shown"
 grep -qi '"translatedText":"the house' <<<"$shown" || fail "it says: $shown"
 ask /health/ready || fail "it is not ready"
 end "resident $(awk '/^VmHWM/ { print int($2 / 1024) }' "/proc/$inside/status") MB"
+
+begin "svc selftest --url"
+run "$WORK/models" "${entry_point[@]}" selftest --quick --url "http://127.0.0.1:$port"
+end "passed"
 
 begin "$stop_signal"
 kill -s "$stop_signal" "$inside"

@@ -1,6 +1,3 @@
-internal import CCurl
-internal import Foundation
-
 /// A client of a running service over libcurl, one connection per request: what `svc health` and the tests speak
 /// through, so that they see what any client sees.
 package struct ServiceClient: Sendable {
@@ -12,6 +9,12 @@ package struct ServiceClient: Sendable {
         package var headers: [String: String]
         /// The body.
         package var body: [UInt8]
+        /// What it answers.
+        package var request: SentRequest
+        /// Seconds from the start of the request to the answer's last byte, connecting included.
+        package var seconds: Double
+        /// Seconds to the answer's first byte.
+        package var firstByteSeconds: Double
 
         /// The body as text.
         package var text: String { String(decoding: body, as: UTF8.self) }
@@ -43,16 +46,19 @@ package struct ServiceClient: Sendable {
 
     /// Sends a request and waits for the whole answer, on a thread of its own.
     ///
-    /// - Throws: `Failure` where there is no answer; a status such as 500 is an answer.
+    /// - Throws: `Failure` where there is no answer; a status such as 500 is an answer. `CancellationError` soon after
+    ///   the task is cancelled.
     package func request(
         _ method: String = "GET", _ path: String, headers: [String: String] = [:], body: [UInt8]? = nil
     ) async throws -> Answer {
-        try await withCheckedThrowingContinuation { continuation in
-            let thread = Thread {
-                continuation.resume(with: Result { try self.perform(method, path, headers: headers, body: body) })
+        let request = sent(method, path, headers: headers, body: body)
+        let limits = CurlSession.Limits(totalSeconds: timeoutSeconds)
+        return try await Blocking.run { flag in
+            do {
+                return try CurlSession().answer(request, limits: limits) { flag.isSet }
+            } catch let interruption as CurlSession.Interruption {
+                throw interruption.error(url: request.url)
             }
-            thread.stackSize = 512 << 10
-            thread.start()
         }
     }
 
@@ -61,73 +67,45 @@ package struct ServiceClient: Sendable {
         try await request("POST", path, headers: ["content-type": "application/json"], body: Array(json.utf8))
     }
 
-    private static let initialized: Bool = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
-
-    /// What arrives, gathered by libcurl's callbacks.
-    private final class Inbox {
-        var body: [UInt8] = []
-        var headers: [String: String] = [:]
-    }
-
-    private func perform(
-        _ method: String, _ path: String, headers: [String: String], body: [UInt8]?
-    ) throws -> Answer {
-        let url = baseURL + path
-        guard Self.initialized, let handle = curl_easy_init() else {
-            throw Failure(url: url, reason: "libcurl could not be initialised")
-        }
-        defer { curl_easy_cleanup(handle) }
-        let inbox = Inbox()
-        svc_curl_set_string(handle, CURLOPT_URL, url)
-        svc_curl_set_string(handle, CURLOPT_CUSTOMREQUEST, method)
-        svc_curl_set_long(handle, CURLOPT_NOSIGNAL, 1)
-        svc_curl_set_long(handle, CURLOPT_TIMEOUT_MS, Int(timeoutSeconds * 1000))
-        svc_curl_set_string(handle, CURLOPT_NOPROXY, "127.0.0.1,localhost,::1")
-        if method == "HEAD" { svc_curl_set_long(handle, CURLOPT_NOBODY, 1) }
-        var list: UnsafeMutablePointer<curl_slist>?
-        defer { curl_slist_free_all(list) }
+    /// A request as this client sends it: to its address, with its key.
+    func sent(_ method: String, _ path: String, headers: [String: String], body: [UInt8]?) -> SentRequest {
         var fields = headers
         if let apiKey { fields["Authorization"] = "Bearer \(apiKey)" }
-        // libcurl would wait a second for a server that does not answer "Expect: 100-continue".
-        fields["Expect"] = ""
-        for (name, value) in fields { list = curl_slist_append(list, value.isEmpty ? "\(name):" : "\(name): \(value)") }
-        svc_curl_set_pointer(handle, CURLOPT_HTTPHEADER, list)
-        svc_curl_set_pointer(handle, CURLOPT_WRITEDATA, Unmanaged.passUnretained(inbox).toOpaque())
-        svc_curl_set_pointer(handle, CURLOPT_HEADERDATA, Unmanaged.passUnretained(inbox).toOpaque())
-        svc_curl_set_write(handle, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
-            guard let bytes, let context else { return 0 }
-            let inbox = Unmanaged<Inbox>.fromOpaque(context).takeUnretainedValue()
-            inbox.body.append(contentsOf: UnsafeRawBufferPointer(start: bytes, count: size * count))
-            return size * count
-        }
-        svc_curl_set_write(handle, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
-            guard let bytes, let context else { return 0 }
-            let inbox = Unmanaged<Inbox>.fromOpaque(context).takeUnretainedValue()
-            let line = String(decoding: UnsafeRawBufferPointer(start: bytes, count: size * count), as: UTF8.self)
-            if let colon = line.firstIndex(of: ":") {
-                let value = line[line.index(after: colon)...].trimmingCharacters(in: .whitespacesAndNewlines)
-                inbox.headers[line[..<colon].lowercased()] = value
-            }
-            return size * count
-        }
-        let payload = body ?? []
-        let code = withExtendedLifetime(inbox) {
-            payload.withUnsafeBytes { bytes in
-                if body != nil {
-                    svc_curl_set_long(handle, CURLOPT_POSTFIELDSIZE, bytes.count)
-                    svc_curl_set_pointer(
-                        handle, CURLOPT_POSTFIELDS, UnsafeMutableRawPointer(mutating: bytes.baseAddress ?? emptyBody))
-                }
-                return curl_easy_perform(handle)
-            }
-        }
-        guard code == CURLE_OK else { throw Failure(url: url, reason: String(cString: curl_easy_strerror(code))) }
-        var status = 0
-        svc_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &status)
-        return Answer(status: status, headers: inbox.headers, body: inbox.body)
+        return SentRequest(method: method, url: baseURL + path, headers: fields, body: body)
     }
 }
 
-/// A body of no bytes still needs an address.
-private nonisolated(unsafe) let emptyBody = UnsafeRawPointer(
-    UnsafeMutableRawPointer.allocate(byteCount: 1, alignment: 1))
+extension CurlSession {
+    /// Sends a request and waits for the whole answer.
+    ///
+    /// - Throws: `Interruption`.
+    func answer(
+        _ request: SentRequest, limits: Limits, isCancelled: () -> Bool = { false }
+    ) throws -> ServiceClient.Answer {
+        let inbox = Inbox()
+        try perform(request, limits: limits, into: inbox, isCancelled: isCancelled)
+        return inbox.answer(to: request)
+    }
+}
+
+extension CurlSession.Inbox {
+    /// What has come, as an answer.
+    func answer(to request: SentRequest) -> ServiceClient.Answer {
+        ServiceClient.Answer(
+            status: status, headers: headers, body: body, request: request, seconds: elapsed,
+            firstByteSeconds: firstByteSeconds ?? elapsed)
+    }
+}
+
+extension CurlSession.Interruption {
+    /// The error that a caller of the client sees.
+    func error(url: String) -> any Error {
+        let url = Evidence.redact(url, secrets: [])
+        return switch self {
+        case .cancelled: CancellationError()
+        case .silence(let seconds):
+            ServiceClient.Failure(url: url, reason: "nothing came for \(seconds) seconds")
+        case .failed(let reason): ServiceClient.Failure(url: url, reason: reason)
+        }
+    }
+}

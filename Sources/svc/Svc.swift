@@ -18,7 +18,8 @@ struct Svc: AsyncParsableCommand {
         subcommands: [
             Serve.self, Run.self, Translate.self, Detect.self, List.self, Show.self, Pull.self, Verify.self,
             Remove.self,
-            Gc.self, Update.self, Rollback.self, Pin.self, Usage.self, Ps.self, Health.self, Bench.self, Version.self,
+            Gc.self, Update.self, Rollback.self, Pin.self, Usage.self, Ps.self, Health.self, Selftest.self, Bench.self,
+            Version.self,
         ])
 
     /// Parses and runs, with this program's own exit codes for usage errors.

@@ -5,12 +5,12 @@ import Synchronization
 /// Where a command's words go: answers to standard output, everything for people's eyes only to standard error, and
 /// with --json one object on standard output and nothing else there.
 enum Output {
-    private struct Envelope<Value: Encodable>: Encodable {
-        struct Failure: Encodable {
-            var type: String
-            var message: String
-        }
+    private struct Failure: Encodable {
+        var type: String
+        var message: String
+    }
 
+    private struct Envelope<Value: Encodable>: Encodable {
         var status: String
         var command: String
         var data: Value?
@@ -42,6 +42,17 @@ enum Output {
         write(line.hasSuffix("\n") || line.isEmpty ? line : line + "\n")
     }
 
+    /// Ends the process after a failure that there is data about: with --json both in one object, else `text`.
+    static func end(
+        _ command: String, _ data: some Encodable, failure: CommandFailure, json: Bool, text: () -> String
+    ) throws -> Never {
+        let error = Failure(type: failure.type, message: failure.message)
+        write(
+            json
+                ? try encoded(Envelope(status: "error", command: command, data: data, error: error)) + "\n" : text())
+        exit(failure.code.rawValue)
+    }
+
     /// Ends the process after a failure, or after an answer of the parser such as --help.
     static func end(command: String, failure: CommandFailure, json: Bool) -> Never {
         if let answer = failure.answer {
@@ -69,6 +80,10 @@ enum Output {
             _exit(CommandFailure.Code.failed.rawValue)
         }
     }
+
+    /// Writes to standard output, for a command that has more to do than to be read. Returns whether anybody can read
+    /// it any more.
+    static func writeIfRead(_ text: String) -> Bool { writeAll(Array(text.utf8), to: STDOUT_FILENO) == 0 }
 
     /// A line for people, on standard error.
     static func note(_ text: String) {
