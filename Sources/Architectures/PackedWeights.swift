@@ -84,7 +84,7 @@ package final class PackedWeights {
             opened = nil
             return
         }
-        let path = "\(directory)/\(scheme).packed"
+        let path = "\(directory)/\(scheme)\(Self.suffix)"
         let identity = "\(scheme) \(key)"
         do {
             opened = try PackedCheckpoint(path: path, identity: identity, size: Self.size)
@@ -98,6 +98,24 @@ package final class PackedWeights {
             writer = try PackedCheckpointWriter(path: path, identity: identity)
         } catch {
             notes.append("quantised at every start, because nothing can be kept: \(error)")
+        }
+    }
+
+    /// How packed files are named.
+    private static let suffix = ".packed"
+
+    /// Reads all packed files of a model's directory, and removes those that are not what was written: a model that has
+    /// mapped one goes on with it, and the next load packs anew.
+    ///
+    /// - Returns: what was wrong, a sentence for each file.
+    /// - Throws: `CancellationError`; `CheckpointError` if a file cannot be read.
+    package static func removeDamaged(in directory: String) throws -> [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+        return try names.sorted().filter { $0.hasSuffix(suffix) }.compactMap { name in
+            let path = "\(directory)/\(name)"
+            guard let damage = try PackedCheckpoint.damage(inFile: path) else { return nil }
+            unlink(path)
+            return damage
         }
     }
 

@@ -15,6 +15,8 @@ package struct PackedEntry: Sendable, Equatable {
     let offset: Int
     /// How many bytes it has.
     let count: Int
+    /// CRC-32 of its bytes.
+    var checksum: UInt32 = 0
 }
 
 /// The layout of packed files, which hold a model's quantised matrices so that they need not be made again at every start.
@@ -22,12 +24,12 @@ package struct PackedEntry: Sendable, Equatable {
 ///     0    magic "svcpack\n", u32 version, u32 CRC-32 of the table, u64 offset of the table, u64 bytes of the table
 ///     64K… sections, each from a multiple of 64 KiB on (a multiple of every page size)
 ///     end  the table: identity (u32 length, UTF-8), u32 number of entries, and of each entry
-///          name (u32 length, UTF-8), u32 format, u64 rows, u64 columns, u64 offset, u64 bytes
+///          name (u32 length, UTF-8), u32 format, u64 rows, u64 columns, u64 offset, u64 bytes, u32 CRC-32 of the bytes
 ///
 /// Little-endian. The file ends with the table. The identity says of what and how the matrices were made.
 enum PackedFile {
     static let magic = Array("svcpack\n".utf8)
-    static let version: UInt32 = 1
+    static let version: UInt32 = 2
     static let headerBytes = 32
     static let alignment = 1 << 16
     static let maximumEntries = 1 << 20
@@ -36,8 +38,9 @@ enum PackedFile {
 
     static func aligned(_ offset: Int) -> Int { (offset + alignment - 1) / alignment * alignment }
 
-    static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
-        UInt32(crc32(0, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), uInt(bytes.count)))
+    /// The CRC-32 of bytes that follow others, whose checksum is `before`.
+    static func checksum(_ bytes: UnsafeRawBufferPointer, after before: UInt32 = 0) -> UInt32 {
+        UInt32(crc32_z(uLong(before), bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count))
     }
 
     /// The table's bytes.
@@ -56,6 +59,7 @@ enum PackedFile {
             append(entry.name)
             append(entry.format)
             for value in [entry.rows, entry.columns, entry.offset, entry.count] { append(UInt64(value)) }
+            append(entry.checksum)
         }
         return bytes
     }
@@ -67,7 +71,7 @@ enum PackedFile {
             withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
         }
         append(version)
-        append(table.withUnsafeBytes(checksum))
+        append(table.withUnsafeBytes { checksum($0) })
         append(UInt64(offset))
         append(UInt64(table.count))
         return bytes
@@ -75,7 +79,8 @@ enum PackedFile {
 }
 
 /// A packed file, mapped. It is believed only as a whole: whatever is wrong in its table makes an error, and the caller
-/// packs again. What the sections hold is not checked; all of it is safe to compute with.
+/// packs again. What the sections hold is safe to compute with, whatever it is, and is read only by `damage(inFile:)`:
+/// gigabytes that were read at every start would cost what the file saves.
 package struct PackedCheckpoint: Sendable {
     /// The file's path.
     package let file: String
@@ -91,7 +96,7 @@ package struct PackedCheckpoint: Sendable {
     ///   - identity: what the file must say that it was made of.
     ///   - size: the bytes of a matrix of this format, rows and columns; nil if there can be none.
     /// - Throws: `CheckpointError` if it cannot be mapped, is damaged, or was made of something else.
-    package init?(path: String, identity: String, size: (UInt32, Int, Int) -> Int?) throws {
+    package init?(path: String, identity: String, size: @escaping (UInt32, Int, Int) -> Int?) throws {
         var status = stat()
         guard stat(path, &status) == 0 || ![ENOENT, ENOTDIR].contains(errno) else { return nil }
         // Opening a pipe would wait for somebody to write into it.
@@ -102,10 +107,40 @@ package struct PackedCheckpoint: Sendable {
         region.prefetchPages()
     }
 
+    /// Bytes between two looks at whether to go on.
+    private static let checkedPiece = 4 << 20
+
+    /// What is wrong with the file at `path`, table and sections: a sentence, or nil where all is as it was written.
+    ///
+    /// - Throws: `CancellationError`; `CheckpointError` if the file cannot be read.
+    package static func damage(inFile path: String) throws -> String? {
+        let file: PackedCheckpoint
+        do {
+            file = try PackedCheckpoint(ByteRegion(mapping: path), identity: nil, size: nil)
+        } catch let error as CheckpointError {
+            if case .io = error { throw error }
+            return "\(error)"
+        }
+        for entry in file.entries.values.sorted(by: { $0.offset < $1.offset }) {
+            let bytes = try file.bytes(of: entry).buffer
+            var checksum: UInt32 = 0
+            for start in stride(from: 0, to: bytes.count, by: checkedPiece) {
+                try Task.checkCancellation()
+                let piece = UnsafeRawBufferPointer(rebasing: bytes[start..<min(start + checkedPiece, bytes.count)])
+                checksum = PackedFile.checksum(piece, after: checksum)
+            }
+            if checksum != entry.checksum { return "\(path): \(entry.name) is not what was written" }
+        }
+        return nil
+    }
+
     /// Reads a packed file from memory.
     ///
+    /// - Parameters:
+    ///   - identity: what it must say that it was made of; nil for anything.
+    ///   - size: the bytes of a matrix of this format, rows and columns; nil for whatever the file says.
     /// - Throws: `CheckpointError`.
-    package init(_ region: ByteRegion, identity: String, size: (UInt32, Int, Int) -> Int?) throws {
+    package init(_ region: ByteRegion, identity: String?, size: ((UInt32, Int, Int) -> Int?)?) throws {
         func invalid(_ offset: Int, _ reason: String) -> CheckpointError {
             .invalid(file: region.source, offset: offset, reason: reason)
         }
@@ -137,7 +172,7 @@ package struct PackedCheckpoint: Sendable {
             return text
         }
         let found = try text("the identity")
-        guard found == identity else { throw invalid(tableOffset, "made of \(found), not of \(identity)") }
+        if let identity, found != identity { throw invalid(tableOffset, "made of \(found), not of \(identity)") }
         let count = Int(try reader.integer(UInt32.self, "the number of matrices"))
         guard count <= PackedFile.maximumEntries else { throw invalid(tableOffset, "\(count) matrices") }
         var entries: [String: PackedEntry] = [:]
@@ -149,14 +184,18 @@ package struct PackedCheckpoint: Sendable {
             let columns = try reader.count64("columns", limit: .max)
             let offset = try reader.count64("an offset", limit: tableOffset)
             let bytes = try reader.count64("a size", limit: tableOffset)
-            guard let expected = size(format, rows, columns) else {
-                throw invalid(start, "\(name) is \(rows) × \(columns) in the format \(format)")
+            let checksum = try reader.integer(UInt32.self, "a checksum")
+            if let size {
+                guard let expected = size(format, rows, columns) else {
+                    throw invalid(start, "\(name) is \(rows) × \(columns) in the format \(format)")
+                }
+                guard bytes == expected else { throw invalid(start, "\(name) has \(bytes) bytes, not \(expected)") }
             }
-            guard bytes == expected else { throw invalid(start, "\(name) has \(bytes) bytes, not \(expected)") }
             guard offset >= PackedFile.alignment, offset % PackedFile.alignment == 0, bytes <= tableOffset - offset
             else { throw invalid(start, "\(name) cannot be \(bytes) bytes from \(offset) on") }
             let entry = PackedEntry(
-                name: name, format: format, rows: rows, columns: columns, offset: offset, count: bytes)
+                name: name, format: format, rows: rows, columns: columns, offset: offset, count: bytes,
+                checksum: checksum)
             guard entries.updateValue(entry, forKey: name) == nil else {
                 throw invalid(start, "\(name) is there twice")
             }

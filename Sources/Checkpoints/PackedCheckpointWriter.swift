@@ -8,6 +8,7 @@ internal import Foundation
 package final class PackedCheckpointWriter {
     private static let suffix = ".partial"
     private static let attempts = 16
+    private static let pieceBytes = 1 << 20
 
     private let path: String
     private let pending: String
@@ -66,6 +67,11 @@ package final class PackedCheckpointWriter {
     package func finish() throws {
         precondition(descriptor >= 0, "a packed file is finished once")
         defer { discard() }
+        // What nobody wrote of the last section is zeros, as elsewhere.
+        guard ftruncate(descriptor, off_t(end)) == 0 else {
+            throw CheckpointError.io(path: pending, operation: "extend", reason: PackedSection.reason())
+        }
+        for index in entries.indices { entries[index].checksum = try checksum(of: entries[index]) }
         let table = PackedFile.table(identity: identity, entries)
         let header = PackedFile.header(table: table, at: end)
         try table.withUnsafeBytes { try PackedSection.write($0, to: descriptor, at: end, path: pending) }
@@ -84,6 +90,28 @@ package final class PackedCheckpointWriter {
             fsync(parent)
             close(parent)
         }
+    }
+
+    /// What was written: from the page cache, where it still is.
+    private func checksum(of entry: PackedEntry) throws -> UInt32 {
+        var buffer = [UInt8](repeating: 0, count: min(entry.count, Self.pieceBytes))
+        var (checksum, done): (UInt32, Int) = (0, 0)
+        while done < entry.count {
+            let wanted = min(buffer.count, entry.count - done)
+            let count = buffer.withUnsafeMutableBytes {
+                pread(descriptor, $0.baseAddress, wanted, off_t(entry.offset + done))
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else {
+                throw CheckpointError.io(
+                    path: pending, operation: "read", reason: count == 0 ? "it was cut" : PackedSection.reason())
+            }
+            checksum = buffer.withUnsafeBytes {
+                PackedFile.checksum(UnsafeRawBufferPointer(rebasing: $0[..<count]), after: checksum)
+            }
+            done += count
+        }
+        return checksum
     }
 
     private func discard() {

@@ -1,3 +1,4 @@
+internal import Architectures
 internal import Compute
 internal import Generation
 package import Foundation
@@ -41,6 +42,10 @@ extension Engine {
         let (found, structure) = try await examine(entry.descriptor)
         var problems = found.map { "\($0)" }
         if found.isEmpty, let structure { problems.append(structure) }
+        let packed = try await removeDamagedPacks(of: name)
+        // The files that they were made of may be well: then a load is all the repair it takes.
+        let isOnlyPacked = problems.isEmpty
+        problems += packed
         var report = CheckReport(
             model: name, time: .now, bytes: entry.descriptor.sizeBytes, seconds: 0, wasAsked: false, problems: problems)
         if problems.isEmpty, let resident = entries[name]?.loaded {
@@ -55,7 +60,7 @@ extension Engine {
         report.seconds = (.now - started) / .seconds(1)
         entries[name]?.lastCheck = report
         guard report.problems.isEmpty else {
-            await setAside(name, report, files: found)
+            await setAside(name, report, files: found, needsOnlyALoad: isOnlyPacked && !packed.isEmpty)
             return report
         }
         events.publish(
@@ -88,6 +93,14 @@ extension Engine {
         return ([], try await WorkerThread.run(name: "svc-check") { ModelStructure.problem(descriptor, files) })
     }
 
+    /// Reads what was packed of the model's weights, and removes what is damaged.
+    private func removeDamagedPacks(of name: String) async throws -> [String] {
+        guard let directory = configuration.packedDirectory else { return [] }
+        return try await WorkerThread.run(name: "svc-check") {
+            try PackedWeights.removeDamaged(in: "\(directory)/\(name)")
+        }
+    }
+
     /// After a load that failed because of the files: hashes them, and sets the model aside if they are damaged.
     func setAsideIfDamaged(_ name: String) async {
         // A repair that does not help is the repair's own affair.
@@ -113,7 +126,11 @@ extension Engine {
     // MARK: Repair
 
     /// Takes a model away from requests, its damaged files out of the store, and begins the repair.
-    private func setAside(_ name: String, _ report: CheckReport, files: [FileProblem]) async {
+    ///
+    /// - Parameter needsOnlyALoad: whether nothing has to be fetched for it.
+    private func setAside(
+        _ name: String, _ report: CheckReport, files: [FileProblem], needsOnlyALoad: Bool = false
+    ) async {
         let reason = report.problems.joined(separator: "; ")
         logger.error("model damaged", metadata: ["model": "\(name)", "reason": "\(reason)"])
         events.publish(.healthFailed, model: name, ["reason": .text(reason)])
@@ -125,7 +142,7 @@ extension Engine {
         let kept = entries[name]?.failure
         var aside = entries[name]?.setAside ?? ModelEntry.SetAside(reason: reason)
         aside.reason = reason
-        let repairs = canBeRepaired(name)
+        let repairs = needsOnlyALoad || canBeRepaired(name)
         aside.needsPerson = !repairs
         entries[name]?.setAside = aside
         entries[name]?.failure = ModelFailure(

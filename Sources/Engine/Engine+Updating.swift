@@ -70,11 +70,13 @@ extension Engine {
 
     /// Goes back to the revision before, and remembers the present one as not to be used.
     ///
-    /// - Throws: `EngineError.nothingToRollBack`, `.updateFailed`, `.noRevisions`, `.conflict`.
+    /// - Throws: `EngineError.nothingToRollBack`, `.pinned`, `.updateFailed`, `.noRevisions`, `.conflict`.
     package func rollBack(_ name: String) async throws -> UpdateReport {
         let listing = try updatable(name)
         try claim(name, for: "be rolled back")
         defer { entries[name]?.isBusy = false }
+        // A pin means its revision whatever else is in use: the way back would lead nowhere.
+        if let pin = try hub.versions(of: listing).pinned { throw EngineError.pinned(model: name, revision: pin) }
         let active = try hub.installed(listing)?.revision
         guard let previous = try hub.previousRevision(of: listing), previous != active,
             let installed = try hub.installed(listing, revision: previous)

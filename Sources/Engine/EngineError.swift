@@ -65,7 +65,8 @@ package indirect enum EngineError: Error, Sendable, Equatable, CustomStringConve
         case .noRevisions(let model, let source):
             "the model \(model) comes from \(source), which has no revisions: the catalogue lists the one there is"
         case .pinned(let model, let revision):
-            "the model \(model) is held at \(revision); release it with `svc pin \(model) --release`, or name a revision"
+            "the model \(model) is held at \(revision); release it with `svc pin \(model) --release`, or update to a named "
+                + "revision"
         case .updateFailed(let model, let revision, let reason):
             "the revision \(revision) of \(model) is not used: \(reason). The one before goes on answering"
         case .nothingToRollBack(let model):

@@ -24,6 +24,7 @@ import Testing
         var columns: UInt64 = 5
         var offset: UInt64 = 65_536
         var bytes: UInt64 = 15
+        var checksum: UInt32 = 0
     }
 
     /// A file as the format says, written apart from the writer.
@@ -36,9 +37,10 @@ import Testing
         for matrix in matrices {
             table += little(UInt32(matrix.name.count)) + matrix.name + little(matrix.format)
             for value in [matrix.rows, matrix.columns, matrix.offset, matrix.bytes] { table += little(value) }
+            table += little(matrix.checksum)
         }
         table += after
-        var bytes = Array("svcpack\n".utf8) + little(UInt32(1)) + little(checksum(table))
+        var bytes = Array("svcpack\n".utf8) + little(UInt32(2)) + little(checksum(table))
         bytes += little(UInt64(tableOffset)) + little(UInt64(table.count))
         bytes += (bytes.count..<max(bytes.count, tableOffset)).map { UInt8(truncatingIfNeeded: $0 &* 3) }
         bytes += table
@@ -72,7 +74,8 @@ import Testing
         HostileFile(
             "a file never finished", file { $0.replaceSubrange(0..<32, with: [UInt8](repeating: 0, count: 32)) },
             "not a packed file"),
-        HostileFile("a later version", file { $0[8] = 2 }, "version 2 of packed files"),
+        HostileFile("a later version", file { $0[8] = 3 }, "version 3 of packed files"),
+        HostileFile("an earlier version", file { $0[8] = 1 }, "version 1 of packed files"),
         HostileFile("a file without its end", Array(file().dropLast()), "the table needs"),
         HostileFile(
             "a file cut at its sections", Array(file().prefix(65_540)), "the table's offset is 65600, more than"),
@@ -166,6 +169,42 @@ import Testing
                 #expect(try packed.bytes(of: entry).buffer.elementsEqual(#require(written[name]).buffer))
             }
             #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path + "/below") == ["x.packed"])
+        }
+    }
+
+    /// A bit that turns on the disk, wherever it is.
+    @Test func damageIsFoundInEverySection() async throws {
+        try await Fixtures.withTemporaryDirectory { directory in
+            let path = directory.path + "/x.packed"
+            let writer = try PackedCheckpointWriter(path: path, identity: Self.identity)
+            for (index, name) in ["first", "second", "last"].enumerated() {
+                let count = 70_000 + index
+                let section = writer.section(name: name, format: 1, rows: 1, columns: count, count: count)
+                let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+                // The end of the last one is never written, and is zeros.
+                try bytes.withUnsafeBytes {
+                    try section.write(UnsafeRawBufferPointer(rebasing: $0[..<60_000]), at: 0)
+                }
+            }
+            try writer.finish()
+            #expect(try PackedCheckpoint.damage(inFile: path) == nil)
+            let packed = try #require(try PackedCheckpoint(path: path, identity: Self.identity, size: Self.size))
+            let whole = try Data(contentsOf: URL(fileURLWithPath: path))
+            var offset = 65_536
+            for name in ["first", "second", "last"] {
+                let count = try #require(packed.entries[name]).columns
+                for place in [offset, offset + count / 2, offset + count - 1] {
+                    var bytes = whole
+                    bytes[place] ^= 0x20
+                    try bytes.write(to: URL(fileURLWithPath: path))
+                    let damage = try PackedCheckpoint.damage(inFile: path)
+                    #expect(damage == "\(path): \(name) is not what was written")
+                }
+                offset = (offset + count + 65_535) / 65_536 * 65_536
+            }
+            try whole.dropLast().write(to: URL(fileURLWithPath: path))
+            #expect(try PackedCheckpoint.damage(inFile: path)?.contains("the table needs") == true)
+            #expect(throws: CheckpointError.self) { try PackedCheckpoint.damage(inFile: path + ".absent") }
         }
     }
 

@@ -109,6 +109,7 @@ import Testing
                 #expect(meanwhile.json["fallback"]["reason"].string?.contains("model.safetensors") == true)
                 let health = try await client.json("/health")
                 #expect(health.status == 503 || health.json["status"].string == "degraded", "\(health)")
+                try await traffic.more(5)
                 rig.hub.heal()
                 try await client.wait(for: "tiny", "ready")
                 // The last answers are the model's own again.
@@ -251,6 +252,16 @@ import Testing
                 #expect(refused.json["error"]["code"].string == "pinned")
                 #expect(try await client.request("DELETE", "/models/tiny/pin").status == 200)
                 #expect(try await client.json("/models/tiny/update", "{}").status == 200)
+                // Nor does the way back lead away from a pin.
+                let second = try #require(try await client.json("/models/tiny").json["revision"].string)
+                let held = try await client.request(
+                    "PUT", "/models/tiny/pin", headers: ["content-type": "application/json"],
+                    body: Array(#"{"revision":"\#(second)"}"#.utf8))
+                #expect(held.status == 200, "\(held.text)")
+                let back = try await client.json("/models/tiny/rollback", "{}")
+                #expect(back.status == 409 && back.json["error"]["code"].string == "pinned", "\(back)")
+                #expect(try await client.request("DELETE", "/models/tiny/pin").status == 200)
+                #expect(try await client.json("/models/tiny/rollback", "{}").status == 200)
             }
         }
     }

@@ -69,6 +69,34 @@ import Testing
         }
     }
 
+    /// A bit turns in what was packed: the check finds it, and the model is packed anew and loaded.
+    @Test func damagedPackedWeightsAreMadeAnew() async throws {
+        let home = FileManager.default.temporaryDirectory.appendingPathComponent("svc-packed-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: home) }
+        let example = try #require(try Self.examples("nllb").first { $0.source == "en" && $0.target == "pt" })
+        let arguments = ["--models", Self.directory("nllb"), "--quantize", "int8"]
+        try await RunningService.with(arguments, environment: ["SVC_HOME": home.path]) { service in
+            let client = service.client
+            let file = home.appendingPathComponent("packed/nllb/int8-rounded.packed")
+            let before = try Data(contentsOf: file)
+            var bytes = before
+            // In the first matrix: sections begin on pages, and between them is nothing.
+            bytes[65_536 + 100] ^= 0x10
+            let handle = try FileHandle(forWritingTo: file)
+            try handle.write(contentsOf: bytes)
+            try handle.close()
+            let check = try await client.json("/models/nllb/check", "{}")
+            #expect(check.json["healthy"].value as? Bool == false, "\(check)")
+            #expect(check.json["problems"][0].string?.contains("int8-rounded.packed: ") == true, "\(check)")
+            #expect(check.json["problems"][0].string?.contains("is not what was written") == true, "\(check)")
+            try await client.wait(for: "nllb", "ready")
+            let answer = try await client.json("/translate", try Self.body(example, ["model": "nllb"]))
+            #expect(answer.json["translations"][0]["text"].string == example.translation, "\(answer)")
+            #expect(try Data(contentsOf: file) == before)
+            #expect(try await client.json("/models/nllb/check", "{}").json["healthy"].value as? Bool == true)
+        }
+    }
+
     @Test func everyLanguageOfTheModelIsListedAndTaken() async throws {
         let arguments = ["--models", Self.directory("nllb"), "--on-demand", "never"]
         try await RunningService.with(arguments) { service in

@@ -54,7 +54,6 @@ struct Verify: AsyncParsableCommand {
             ? hub.catalog.entries.filter { hub.state(of: $0) != .absent }
             : names.map { try hub.catalog.entry(named: $0) }
         var reports: [Report] = []
-        var firstFailure: (any Error)?
         for entry in entries {
             let check = try await check(entry, hub)
             var report = Self.report(entry, check, quarantine: [])
@@ -68,7 +67,6 @@ struct Verify: AsyncParsableCommand {
                 } catch let failure as CommandFailure where failure.code == .interrupted {
                     throw failure
                 } catch {
-                    if firstFailure == nil { firstFailure = error }
                     report.failure = "\((error as? CommandFailure)?.message ?? "\(error)")"
                 }
             }
