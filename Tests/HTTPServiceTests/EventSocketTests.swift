@@ -158,20 +158,18 @@ import Testing
     }
 
     /// A service that is told to stop says so, and does not wait for clients that keep silent.
-    @Test func aServiceThatStopsClosesItsSockets() async throws {
-        let service = try await RunningService()
+    @Test(.timeLimit(.minutes(3))) func aServiceThatStopsClosesItsSockets() async throws {
+        // Clients would be given five minutes; these need none of them.
+        let service = try await RunningService(environment: ["SVC_SHUTDOWN_TIMEOUT": "300"])
         let polite = try await SocketClient(service.url)
         let silent = try await SocketClient(service.url)
         #expect(polite.status == 101 && silent.status == 101)
-        let started = ContinuousClock.now
         async let code = service.stop()
         let close = try #require(try await polite.frame())
         #expect(close.opcode == 8 && close.code == 1001)
         polite.send(8, close.payload)
         #expect(try await polite.frame() == nil)
         #expect(await code == 0)
-        // The service gives clients twenty-five seconds; these need none of them.
-        #expect(ContinuousClock.now - started < .seconds(20))
         #expect(try await silent.frame()?.code == 1001)
     }
 

@@ -245,16 +245,14 @@ import Testing
     }
 
     /// A stream has no end of its own; a service that is told to stop must not wait for one.
-    @Test func aServiceThatStopsEndsItsStreams() async throws {
-        let service = try await RunningService()
+    @Test(.timeLimit(.minutes(3))) func aServiceThatStopsEndsItsStreams() async throws {
+        // Clients would be given five minutes; these need none of them.
+        let service = try await RunningService(environment: ["SVC_SHUTDOWN_TIMEOUT": "300"])
         let stream = try await EventStreamClient(service.url)
         #expect(stream.status == 200)
         _ = try await stream.next()
-        let started = ContinuousClock.now
         async let code = service.stop()
         #expect(try await stream.next() == nil)
         #expect(await code == 0)
-        // The service gives clients twenty-five seconds; these need none of them.
-        #expect(ContinuousClock.now - started < .seconds(20))
     }
 }

@@ -105,7 +105,7 @@ import Testing
             program.errorSoFar.components(separatedBy: "svc: stopped").count == 3
         }
         try program.closeInput()
-        #expect(try await program.end(seconds: 20) == 0)
+        #expect(try await program.end() == 0)
     }
 
     @Test func onATerminalThereIsAMarkAndTwoControlCLeave() async throws {
@@ -125,7 +125,7 @@ import Testing
             program.errorSoFar.components(separatedBy: "Ctrl-C again").count == 3
         }
         program.interrupt()
-        #expect(try await program.end(seconds: 10) == 130)
+        #expect(try await program.end() == 130)
         #expect(!program.outputSoFar.contains("> "))
     }
 
@@ -133,6 +133,6 @@ import Testing
         let program = try await InteractiveProgram(["run", "--chat", RunTests.tiny("qwen2")], onTerminal: true)
         try await program.wait(for: "the mark") { program.errorSoFar.contains("> ") }
         try program.type("\u{04}")
-        #expect(try await program.end(seconds: 10) == 0)
+        #expect(try await program.end() == 0)
     }
 }
