@@ -41,7 +41,9 @@ let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 /// The commands whose `--json` has a schema in docs/json-schema, and what all of them share.
 let jsonSchemas = [
+    "bench-compare",
     "bench-generate",
+    "bench-growth",
     "bench-tokens",
     "bench-translate",
     "detect",

@@ -8,8 +8,10 @@ import ModelHub
 /// `svc bench`
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measure the engine without HTTP.",
-        subcommands: [BenchTranslate.self, BenchGenerate.self, BenchTokens.self])
+        abstract: "Measure the engine, beside others, and as work grows.",
+        subcommands: [
+            BenchTranslate.self, BenchGenerate.self, BenchTokens.self, BenchCompare.self, BenchGrowth.self,
+        ])
 }
 
 /// `svc bench translate`

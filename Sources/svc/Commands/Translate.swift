@@ -2,6 +2,9 @@ import ArgumentParser
 import Engine
 import Foundation
 import Generation
+#if canImport(Glibc)
+    import Glibc
+#endif
 
 /// `svc translate`
 struct Translate: AsyncParsableCommand {

@@ -37,6 +37,13 @@ enum CommandList {
             "--downloads", "--prompt-tokens", "--decode-tokens", "--streams", "--repeat", "--repetitions",
         ],
         "bench tokens": compute + ["--load", "--source-tokens", "--target-tokens", "--repetitions"],
+        "bench compare": store + [
+            "--bergamot", "--llama", "--ctranslate2", "--nllb", "--aya", "--input", "--rounds", "--row", "--threads",
+            "--timeout", "--markdown", "--svg",
+        ],
+        "bench growth": store + [
+            "--checkpoint", "--model", "--series", "--threads", "--quick", "--timeout", "--markdown", "--svg",
+        ],
         "version": ["--json"],
         "selftest": [
             "--json", "--suite", "--model", "--task", "--max-size", "--case", "--quick", "--list", "--url", "--api-key",

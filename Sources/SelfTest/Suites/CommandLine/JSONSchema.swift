@@ -108,8 +108,10 @@ extension JSONSchema {
             ("ps", PackageResources.ps_json), ("health", PackageResources.health_json),
             ("bench-translate", PackageResources.bench_translate_json),
             ("bench-generate", PackageResources.bench_generate_json),
-            ("bench-tokens", PackageResources.bench_tokens_json), ("version", PackageResources.version_json),
-            ("selftest", PackageResources.selftest_json),
+            ("bench-tokens", PackageResources.bench_tokens_json),
+            ("bench-compare", PackageResources.bench_compare_json),
+            ("bench-growth", PackageResources.bench_growth_json),
+            ("version", PackageResources.version_json), ("selftest", PackageResources.selftest_json),
         ]
         return try files.reduce(into: [:]) { $0[$1.0 + ".json"] = try JSONView(parsing: $1.1) }
     }
