@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test selftest lint bench image-check clean
+.PHONY: help setup build run test selftest lint bench benchmarks image-check clean
 
 PACKAGES := libopenblas-dev libcurl4-openssl-dev libsqlite3-dev zlib1g-dev python3-pip make pkg-config
 DEFAULT_MODELS := firefox-en-pt firefox-pt-en lid-176 smollm2-135m-instruct gemma-3-270m all-minilm-l6-v2
@@ -22,6 +22,7 @@ help:
 	@echo "make build    build $(SVC)"
 	@echo "make lint     check the format of the sources"
 	@echo "make bench    measure translation (INPUT=file with one sentence a line)"
+	@echo "make benchmarks  measure each operation and each route (Benchmarks/README.md)"
 	@echo "make image-check  do the container image's runtime steps in a debootstrap root and try the result"
 	@echo "make clean    remove what was built"
 
@@ -52,7 +53,7 @@ run: pull
 	@exec $(SVC) serve --port $(PORT) --models $$(echo $(DEFAULT_MODELS) | tr ' ' ',')
 
 lint:
-	@swift format lint --strict --recursive Package.swift Sources Tests && echo "format: clean"
+	@swift format lint --strict --recursive Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Operations Benchmarks/Routes Benchmarks/Sources && echo "format: clean"
 
 .python: Makefile
 	@echo "installing $(PYTHON_TEST_PACKAGES) for the tests"
@@ -77,6 +78,12 @@ INPUT ?= .build/english.txt
 
 bench: pull $(INPUT)
 	@for threads in 1 2; do $(SVC) bench translate firefox-en-pt --input $(INPUT) --threads $$threads; done
+
+benchmarks: pull
+	@echo "building the benchmarks (the first time takes about ten minutes on two cores)"
+	@cd Benchmarks && swift build -c release --product HelloWorld && swift build -c release --product RequestRates
+	@cd Benchmarks && swift package -c release benchmark
+	@Benchmarks/.build/release/RequestRates
 
 image-check: setup
 	@docker/image-check.sh

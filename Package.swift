@@ -44,6 +44,7 @@ let jsonSchemas = [
     "bench-compare",
     "bench-generate",
     "bench-growth",
+    "bench-soak",
     "bench-tokens",
     "bench-translate",
     "detect",
@@ -71,7 +72,13 @@ let jsonSchemas = [
 let package = Package(
     name: "svc",
     platforms: [.macOS(.v15)],
-    products: [.executable(name: "svc", targets: ["svc"])],
+    products: [
+        .executable(name: "svc", targets: ["svc"]),
+        // What Benchmarks/ measures. Nothing in these modules is public, so to anybody else this is empty.
+        .library(
+            name: "ServiceModules",
+            targets: ["Compute", "Checkpoints", "Tokenizers", "LanguageID", "ModelHub", "SelfTest"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),

@@ -162,29 +162,39 @@ package actor Engine {
     }
 
     /// The service as a whole.
+    ///
+    /// Probes ask for it often: each entry is looked at once.
     package func health() -> EngineHealth {
-        let required = order.compactMap { entries[$0] }.filter(\.isRequired)
+        var models: [EngineHealth.Model] = []
+        var (loadedCount, areReady, isLoading, hasFault) = (0, true, false, false)
+        for name in order {
+            guard let entry = entries[name] else { continue }
+            if entry.state == .ready { loadedCount += 1 }
+            if entry.isFault { hasFault = true }
+            if entry.isRequired {
+                if entry.state != .ready { areReady = false }
+                if entry.state.isUnderWay { isLoading = true }
+            }
+            guard entry.isRequired || entry.state != .absent else { continue }
+            models.append(
+                EngineHealth.Model(
+                    name: name, state: entry.state, progress: entry.progress?.fraction, failure: entry.failure))
+        }
         let status: EngineHealth.Status =
             if isDraining {
                 .draining
             } else if !hasStarted {
                 .starting
-            } else if required.contains(where: \.state.isUnderWay) {
+            } else if isLoading {
                 .loading
-            } else if entries.values.contains(where: \.isFault) {
+            } else if hasFault {
                 order.contains(where: isObtainable) ? .degraded : .unhealthy
             } else {
                 .healthy
             }
-        let models = order.compactMap { name -> EngineHealth.Model? in
-            guard let entry = entries[name], entry.isRequired || entry.state != .absent else { return nil }
-            return EngineHealth.Model(
-                name: name, state: entry.state, progress: entry.progress?.fraction, failure: entry.failure)
-        }
         return EngineHealth(
-            status: status, isReady: status != .draining && hasStarted && required.allSatisfy { $0.state == .ready },
-            models: models, loadedCount: entries.values.count { $0.state == .ready },
-            uptimeSeconds: Date.now.timeIntervalSince(startedAt))
+            status: status, isReady: status != .draining && hasStarted && areReady, models: models,
+            loadedCount: loadedCount, uptimeSeconds: Date.now.timeIntervalSince(startedAt))
     }
 
     /// Sentences that wait for a worker, and requests that wait or run, over all models.

@@ -13,9 +13,15 @@ package final class PrometheusRegistry: MetricsFactory {
     }
 
     private struct Histogram {
-        var counts: [Int]
-        var sum = 0.0
-        var total = 0
+        private(set) var counts = Array(repeating: 0, count: PrometheusRegistry.buckets.count)
+        private(set) var sum = 0.0
+        private(set) var total = 0
+
+        mutating func add(_ seconds: Double) {
+            if let bucket = PrometheusRegistry.buckets.firstIndex(where: { seconds <= $0 }) { counts[bucket] += 1 }
+            sum += seconds
+            total += 1
+        }
     }
 
     private struct State {
@@ -36,12 +42,25 @@ package final class PrometheusRegistry: MetricsFactory {
     private init() {}
 
     private static func series(_ name: String, _ dimensions: [(String, String)]) -> Series {
-        let labels = dimensions.map { "\($0.0)=\"\(escaped($0.1))\"" }.joined(separator: ",")
-        return Series(name: name, labels: labels.isEmpty ? "" : "{\(labels)}")
+        guard !dimensions.isEmpty else { return Series(name: name, labels: "") }
+        var labels = "{"
+        for (name, value) in dimensions {
+            if labels.utf8.count > 1 { labels += "," }
+            labels += name
+            labels += "=\""
+            labels += escaped(value)
+            labels += "\""
+        }
+        labels += "}"
+        return Series(name: name, labels: labels)
     }
 
     private static func escaped(_ text: String) -> String {
-        text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
+        // Methods, routes and statuses, which every request brings, have nothing to escape.
+        guard text.utf8.contains(where: { $0 == UInt8(ascii: "\\") || $0 == UInt8(ascii: "\"") || $0 == 0x0A }) else {
+            return text
+        }
+        return text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("\n", with: "\\n")
     }
 
     /// Everything collected, with further gauges that are read at this moment.
@@ -126,13 +145,7 @@ package final class PrometheusRegistry: MetricsFactory {
 
         func recordNanoseconds(_ duration: Int64) {
             let seconds = Double(duration) / 1e9
-            registry.state.withLock { state in
-                var histogram = state.histograms[series] ?? Histogram(counts: Array(repeating: 0, count: buckets.count))
-                if let bucket = buckets.firstIndex(where: { seconds <= $0 }) { histogram.counts[bucket] += 1 }
-                histogram.sum += seconds
-                histogram.total += 1
-                state.histograms[series] = histogram
-            }
+            registry.state.withLock { $0.histograms[series, default: Histogram()].add(seconds) }
         }
     }
 }

@@ -47,5 +47,6 @@ struct Svc: AsyncParsableCommand {
                 cause, usage: { fullMessage(for: $0) }, parserCode: exitCode(for: cause).rawValue)
             Output.end(command: name.isEmpty ? "svc" : name, failure: failure, json: json)
         }
+        Output.leave(0)
     }
 }

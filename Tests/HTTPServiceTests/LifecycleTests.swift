@@ -6,16 +6,19 @@ import Testing
 /// Starting, loading, damage, keys, stopping: the service as the platform that runs it sees it.
 @Suite struct LifecycleTests {
     @Test func healthAndProbesOfAServiceThatIsReady() async throws {
-        let client = try await RunningService.shared().client
-        let health = try await client.json("/health")
-        #expect(health.status == 200)
-        #expect(health.json["status"].string == "healthy")
-        #expect(health.json["models_loaded"].number == 3)
-        #expect(health.json["models"]["lid-176"]["status"].string == "ready")
-        #expect(health.json["uptime_seconds"].exists && health.json["version"].exists)
-        #expect(try await client.request("GET", "/health/live").status == 200)
-        #expect(try await client.request("GET", "/health/ready").status == 200)
-        #expect(try await client.request("HEAD", "/health").status == 200)
+        // One of its own: what others ask of the shared one loads further models.
+        try await RunningService.with(["--models", "firefox-en-pt,firefox-pt-en,lid-176"]) { service in
+            let client = service.client
+            let health = try await client.json("/health")
+            #expect(health.status == 200)
+            #expect(health.json["status"].string == "healthy")
+            #expect(health.json["models_loaded"].number == 3)
+            #expect(health.json["models"]["lid-176"]["status"].string == "ready")
+            #expect(health.json["uptime_seconds"].exists && health.json["version"].exists)
+            #expect(try await client.request("GET", "/health/live").status == 200)
+            #expect(try await client.request("GET", "/health/ready").status == 200)
+            #expect(try await client.request("HEAD", "/health").status == 200)
+        }
     }
 
     @Test func modelsSayWhatTheyAre() async throws {

@@ -132,7 +132,9 @@ import Testing
             let (outcome, _) = try await Self.pull(fixture, failing: number)
             if outcome.code != 0 {
                 failures += 1
-                #expect(outcome.output.contains("Input/output error"), "\(outcome.output)")
+                #expect(
+                    outcome.output.contains("Input/output error"),
+                    "fsync \(number), exit code \(outcome.code): \(outcome.output)")
             }
             try fixture.expectNothingLooksWholeThatIsNot()
             try await fixture.pull()

@@ -1,4 +1,4 @@
-package import Checkpoints
+internal import Checkpoints
 internal import Compute
 internal import Foundation
 

@@ -1,5 +1,5 @@
 package import Checkpoints
-package import Compute
+internal import Compute
 
 /// An encoder of texts, BERT or RoBERTa, and the vector that it makes of each (`models/bert/MODEL.md`). Immutable and
 /// shared; what belongs to one batch lives in the caller's workspace.

@@ -1,4 +1,4 @@
-package import Tokenizers
+internal import Tokenizers
 
 /// Cuts a document for a model that translates passages: at line breaks, which survive so, and within a paragraph at ends
 /// of sentences, into as few passages as the budget of tokens allows.

@@ -8,9 +8,10 @@ import ModelHub
 /// `svc bench`
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measure the engine, beside others, and as work grows.",
+        abstract: "Measure the engine, beside others, as work grows, and over hours.",
         subcommands: [
             BenchTranslate.self, BenchGenerate.self, BenchTokens.self, BenchCompare.self, BenchGrowth.self,
+            BenchSoak.self,
         ])
 }
 

@@ -50,14 +50,14 @@ enum Output {
         write(
             json
                 ? try encoded(Envelope(status: "error", command: command, data: data, error: error)) + "\n" : text())
-        exit(failure.code.rawValue)
+        leave(failure.code.rawValue)
     }
 
     /// Ends the process after a failure, or after an answer of the parser such as --help.
     static func end(command: String, failure: CommandFailure, json: Bool) -> Never {
         if let answer = failure.answer {
             write(answer + "\n")
-            exit(0)
+            leave(0)
         }
         if json {
             let envelope = Envelope<String>(
@@ -67,7 +67,15 @@ enum Output {
         } else {
             note(failure.isParsed ? failure.message : "svc: \(failure.message)")
         }
-        exit(failure.code.rawValue)
+        leave(failure.code.rawValue)
+    }
+
+    /// Ends the process with what it has written, and without the exit handlers of libraries: those take down what
+    /// transfers and inference still use on threads of their own, which can end a command that did all it should with a
+    /// signal.
+    static func leave(_ code: Int32) -> Never {
+        fflush(nil)
+        _exit(code)
     }
 
     /// Writes to standard output at once. A reader that has gone away wants no more: the program ends, quietly and well.

@@ -111,6 +111,7 @@ extension JSONSchema {
             ("bench-tokens", PackageResources.bench_tokens_json),
             ("bench-compare", PackageResources.bench_compare_json),
             ("bench-growth", PackageResources.bench_growth_json),
+            ("bench-soak", PackageResources.bench_soak_json),
             ("version", PackageResources.version_json), ("selftest", PackageResources.selftest_json),
         ]
         return try files.reduce(into: [:]) { $0[$1.0 + ".json"] = try JSONView(parsing: $1.1) }

@@ -134,7 +134,7 @@ enum CompletionOptionCases {
         try context.expect(
             stream.wasStopped, "expected a stream that was left, found that it ended", evidence: stream.evidence)
         // It would take minutes otherwise.
-        try await asked.whole(["max_tokens": 2]).document.at("choices", 0)
+        _ = try await asked.whole(["max_tokens": 2]).document.at("choices", 0)
         func count() async throws -> Double {
             try await client.metric("svc_completion_tokens_total{model=\"\(model.name)\"}") ?? 0
         }

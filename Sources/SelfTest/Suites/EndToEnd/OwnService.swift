@@ -61,6 +61,9 @@ extension ServiceClient {
     }
 
     /// Asks until there is something to say.
+    ///
+    /// - Throws: `CaseFailure` where there is not in time.
+    @discardableResult
     func wait<Found>(
         _ wanted: String, seconds: Double = longestWait, _ look: (ServiceClient) async throws -> Found?
     ) async throws -> Found {

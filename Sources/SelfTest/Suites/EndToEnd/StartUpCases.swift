@@ -45,7 +45,7 @@ enum StartUpCases {
                 let states = try events.filter { try $0.find("model")?.string() == model }.map {
                     try $0.string("data", "state")
                 }
-                let evidence = try events.map { $0.description }
+                let evidence = events.map { $0.description }
                 try context.expect(
                     states == ["verifying", "loading", "ready"],
                     "states of \(model): expected verifying, loading, ready, found \(states.joined(separator: ", "))",

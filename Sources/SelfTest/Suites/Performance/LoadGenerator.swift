@@ -13,10 +13,33 @@ struct LoadGenerator: Sendable {
         var rate: Double { windowSeconds > 0 ? units / windowSeconds : 0 }
     }
 
-    /// A request of a client.
+    /// A request of a client: a POST of JSON, or a GET where there is no body.
     struct Query: Sendable {
         var path: String
-        var body: String
+        var body: String?
+
+        /// Asks, and waits for the whole answer.
+        ///
+        /// - Throws: `CaseFailure` where the answer is not 200, or is a stream that does not end as one;
+        ///   `ServiceClient.Failure`; `CancellationError`.
+        func ask(
+            _ client: ServiceClient, over session: CurlSession, timeoutSeconds: Double, _ flag: Blocking.Flag
+        ) throws -> ServiceClient.Answer {
+            let request = client.sent(
+                body == nil ? "GET" : "POST", path, headers: body == nil ? [:] : ["Content-Type": "application/json"],
+                body: body.map { Array($0.utf8) })
+            do {
+                let limits = CurlSession.Limits(totalSeconds: timeoutSeconds)
+                let answer = try session.answer(request, limits: limits) { flag.isSet }.expecting(status: 200)
+                let isStream = answer.headers["content-type"]?.hasPrefix("text/event-stream") ?? false
+                if isStream, !answer.text.hasSuffix("data: [DONE]\n\n") {
+                    throw CaseFailure("POST \(path): expected a stream that ends in [DONE], found its end before")
+                }
+                return answer
+            } catch let interruption as CurlSession.Interruption {
+                throw interruption.error(url: request.url)
+            }
+        }
     }
 
     let client: ServiceClient
@@ -95,23 +118,22 @@ struct LoadGenerator: Sendable {
         return Result(seconds: seconds, units: Double(seconds.count), windowSeconds: (.now - began) / .seconds(1))
     }
 
-    private func session() throws -> CurlSession {
-        do { return try CurlSession() } catch let interruption as CurlSession.Interruption {
-            throw interruption.error(url: client.baseURL)
-        }
-    }
+    private func session() throws -> CurlSession { try CurlSession.opened(for: client) }
 
     private func ask(
         _ session: CurlSession, client number: Int, number count: Int, _ flag: Blocking.Flag
     ) throws -> ServiceClient.Answer {
-        let query = query(number, count)
-        let request = client.sent(
-            "POST", query.path, headers: ["Content-Type": "application/json"], body: Array(query.body.utf8))
-        do {
-            return try session.answer(request, limits: CurlSession.Limits(totalSeconds: timeoutSeconds)) { flag.isSet }
-                .expecting(status: 200)
-        } catch let interruption as CurlSession.Interruption {
-            throw interruption.error(url: request.url)
+        try query(number, count).ask(client, over: session, timeoutSeconds: timeoutSeconds, flag)
+    }
+}
+
+extension CurlSession {
+    /// A connection of a client of its own.
+    ///
+    /// - Throws: `ServiceClient.Failure`.
+    static func opened(for client: ServiceClient) throws -> CurlSession {
+        do { return try CurlSession() } catch let interruption as Interruption {
+            throw interruption.error(url: client.baseURL)
         }
     }
 }

@@ -35,16 +35,11 @@ enum PerformanceQueries {
         let name = WireText.quoted(model.name)
         switch model.task {
         case .translation:
-            let sources = model.sourceLanguages
-            guard let source = ["en", "pt"].first(where: sources.contains) ?? sources.first,
-                let target = model.targetLanguages.first(where: { $0 != source })
-            else { throw CaseFailure("\(model.name) has no pair of languages to translate between") }
+            let (source, target) = try pair(of: model)
             let texts = sentences[source] ?? sentences["en"] ?? []
             return { client, number in
                 let text = WireText.quoted(texts[(client * 3 + number) % texts.count])
-                return LoadGenerator.Query(
-                    path: "/translate",
-                    body: #"{"text":\#(text),"source_lang":"\#(source)","target_lang":"\#(target)","model":\#(name)}"#)
+                return translation(text, from: source, to: target, model: name)
             }
         case .generation: return generation(model, tokens: 16, isStreamed: false)
         case .embedding:
@@ -60,6 +55,36 @@ enum PerformanceQueries {
                 return LoadGenerator.Query(path: "/detect", body: #"{"text":\#(text)}"#)
             }
         }
+    }
+
+    /// Requests to translate a page of many sentences.
+    ///
+    /// - Throws: as `query`.
+    static func document(_ model: PortfolioModel, sentences count: Int) throws
+        -> @Sendable (Int, Int) -> LoadGenerator.Query
+    {
+        let (source, target) = try pair(of: model)
+        let (name, texts) = (WireText.quoted(model.name), sentences[source] ?? sentences["en"] ?? [])
+        return { client, number in
+            let page = (0..<count).map { texts[(client * 3 + number + $0) % texts.count] }.joined(separator: " ")
+            return translation(WireText.quoted(page), from: source, to: target, model: name)
+        }
+    }
+
+    private static func translation(
+        _ text: String, from source: String, to target: String, model name: String
+    ) -> LoadGenerator.Query {
+        LoadGenerator.Query(
+            path: "/translate",
+            body: #"{"text":\#(text),"source_lang":"\#(source)","target_lang":"\#(target)","model":\#(name)}"#)
+    }
+
+    private static func pair(of model: PortfolioModel) throws -> (source: String, target: String) {
+        let sources = model.sourceLanguages
+        guard let source = ["en", "pt"].first(where: sources.contains) ?? sources.first,
+            let target = model.targetLanguages.first(where: { $0 != source })
+        else { throw CaseFailure("\(model.name) has no pair of languages to translate between") }
+        return (source, target)
     }
 
     /// Requests for answers of a length, whose prompts differ from the first word on, also from those of a measurement

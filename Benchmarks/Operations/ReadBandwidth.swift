@@ -1,0 +1,1 @@
+../../Sources/svc/Support/ReadBandwidth.swift

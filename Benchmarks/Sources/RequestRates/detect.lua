@@ -1,0 +1,3 @@
+wrk.method = "POST"
+wrk.body = '{"text":"The train to the coast leaves in ten minutes."}'
+wrk.headers["Content-Type"] = "application/json"
