@@ -46,9 +46,13 @@ extension Engine {
         guard entry.state == .ready, let loaded = entry.loaded else {
             throw EngineError.notReady(model: name, state: entry.state, retryAfterSeconds: 5)
         }
-        entries[name]?.requests += 1
-        entries[name]?.lastUsed = .now
+        noteRequest(of: name)
         return loaded
+    }
+
+    func noteRequest(of name: String) {
+        tallies[name, default: RequestTally()].requests += 1
+        tallies[name]?.lastUsed = .now
     }
 
     /// Takes a model out of memory once the requests it is busy with are answered.
@@ -118,7 +122,8 @@ extension Engine {
                 $0.state == .ready && !$0.isRequired && $0.loaded?.isIdle == true
                     && $0.descriptor.name != descriptor.name
             }
-            guard let oldest = idle.min(by: { ($0.lastUsed ?? .distantPast) < ($1.lastUsed ?? .distantPast) }) else {
+            func lastUse(_ entry: ModelEntry) -> Date { tallies[entry.descriptor.name]?.lastUsed ?? .distantPast }
+            guard let oldest = idle.min(by: { lastUse($0) < lastUse($1) }) else {
                 throw EngineError.overBudget(
                     model: descriptor.name, neededBytes: needed, usedBytes: usedBytes, budgetBytes: budget)
             }

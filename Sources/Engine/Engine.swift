@@ -23,12 +23,17 @@ package actor Engine {
     nonisolated let logger: Logger
     /// When it was made.
     package nonisolated let startedAt = Date.now
-    var entries: [String: ModelEntry] = [:]
+    var entries: [String: ModelEntry] = [:] { didSet { knownHealth = nil } }
+    var tallies: [String: RequestTally] = [:]
     /// The names in the order of the catalogue and the configuration.
     private(set) var order: [String] = []
+    /// The names of those that identify languages, in that order.
+    let identificationModels: [String]
     private var nextWaiter = 0
-    private var hasStarted = false
-    private(set) var isDraining = false
+    private var hasStarted = false { didSet { knownHealth = nil } }
+    private(set) var isDraining = false { didSet { knownHealth = nil } }
+    /// What `health()` found, until something it depends on changes.
+    private var knownHealth: EngineHealth?
     /// Models that new requests do not get any more, and that running ones still use.
     var retiring: [ResidentModel] = []
     /// The schedules of checks and updates.
@@ -62,6 +67,7 @@ package actor Engine {
                 entries[name]?.isRequired = true
             }
         }
+        identificationModels = order.filter { [entries] in entries[$0]?.descriptor.task == .languageIdentification }
         pool = WorkerPool(threads: configuration.threads)
         computePool = ThreadPool(threads: configuration.threads)
     }
@@ -120,7 +126,7 @@ package actor Engine {
     /// - Throws: `EngineError.unknownModel`.
     package func status(_ name: String) throws -> ModelStatus {
         let entry = try entry(name)
-        return entry.status(isInstalled: isInstalled(entry))
+        return entry.status(isInstalled: isInstalled(entry), tallies[name] ?? RequestTally())
     }
 
     func entry(_ name: String) throws -> ModelEntry {
@@ -163,8 +169,14 @@ package actor Engine {
 
     /// The service as a whole.
     ///
-    /// Probes ask for it often: each entry is looked at once.
+    /// Probes ask for it often, and it seldom changes: what was found is kept.
     package func health() -> EngineHealth {
+        var health = knownHealth ?? lookAtHealth()
+        health.uptimeSeconds = Date.now.timeIntervalSince(startedAt)
+        return health
+    }
+
+    private func lookAtHealth() -> EngineHealth {
         var models: [EngineHealth.Model] = []
         var (loadedCount, areReady, isLoading, hasFault) = (0, true, false, false)
         for name in order {
@@ -192,9 +204,12 @@ package actor Engine {
             } else {
                 .healthy
             }
-        return EngineHealth(
+        let health = EngineHealth(
             status: status, isReady: status != .draining && hasStarted && areReady, models: models,
-            loadedCount: loadedCount, uptimeSeconds: Date.now.timeIntervalSince(startedAt))
+            loadedCount: loadedCount, uptimeSeconds: 0)
+        // Whether a service with a fault can answer at all depends on files, too, which come and go unseen.
+        if !hasFault { knownHealth = health }
+        return health
     }
 
     /// Sentences that wait for a worker, and requests that wait or run, over all models.

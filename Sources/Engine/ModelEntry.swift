@@ -1,6 +1,13 @@
 internal import Foundation
 internal import ModelHub
 
+/// How often a model was asked for. Apart from its entry: every request changes it, and nothing that is derived from
+/// entries depends on it.
+struct RequestTally {
+    var requests = 0
+    var lastUsed: Date?
+}
+
 /// What the engine keeps of one model. Touched by the engine alone.
 struct ModelEntry {
     let descriptor: ModelDescriptor
@@ -22,8 +29,6 @@ struct ModelEntry {
     /// Whether a check or an update of it is under way: one at a time.
     var isBusy = false
     var loadSeconds: Double?
-    var requests = 0
-    var lastUsed: Date?
     var isRequired = false
     /// The load under way. A later load has another number, so that what an abandoned one reports is ignored.
     var loadNumber = 0
@@ -66,12 +71,12 @@ struct ModelEntry {
     /// How long a failure stands before a request tries again.
     static let retryAfterSeconds = 30.0
 
-    func status(isInstalled: Bool) -> ModelStatus {
+    func status(isInstalled: Bool, _ tally: RequestTally) -> ModelStatus {
         ModelStatus(
             descriptor: descriptor, state: state, isInstalled: isInstalled, since: since, progress: progress,
             failure: failure, memoryBytes: loaded == nil ? 0 : memoryBytes, loadSeconds: loadSeconds,
-            requests: requests,
-            lastUsed: lastUsed, isRequired: isRequired, revision: loaded?.revision, standIn: standIn,
+            requests: tally.requests,
+            lastUsed: tally.lastUsed, isRequired: isRequired, revision: loaded?.revision, standIn: standIn,
             lastCheck: lastCheck)
     }
 }

@@ -1,5 +1,7 @@
 internal import Foundation
+internal import Glibc
 package import Logging
+internal import Synchronization
 
 /// Log lines on standard error, for people or for programs. Standard output belongs to answers.
 package struct ServiceLogHandler: LogHandler {
@@ -27,24 +29,56 @@ package struct ServiceLogHandler: LogHandler {
     }
 
     package func log(event: LogEvent) {
-        let fields = metadata.merging(event.metadata ?? [:]) { $1 }.filter { !$0.key.hasPrefix("hb.") }
-            .sorted { $0.key < $1.key }
-        let time = Date.now.formatted(.iso8601)
-        let line =
-            switch format {
-            case .text:
-                "\(time) \(event.level) \(event.message)"
-                    + fields.map { " \($0.key)=\(Self.quoted("\($0.value)"))" }.joined()
-            case .json:
-                Self.json(
-                    [("time", time), ("level", "\(event.level)"), ("message", "\(event.message)")]
-                        + fields.map { ($0.key, "\($0.value)") })
+        let own = event.metadata ?? [:]
+        var fields: [(key: String, value: String)] = []
+        fields.reserveCapacity(own.count + metadata.count)
+        for (key, value) in own where !key.hasPrefix("hb.") { fields.append((key, "\(value)")) }
+        for (key, value) in metadata where own[key] == nil && !key.hasPrefix("hb.") {
+            fields.append((key, "\(value)"))
+        }
+        fields.sort { $0.key < $1.key }
+        let time = LogTime.now()
+        var line = ""
+        line.reserveCapacity(256)
+        switch format {
+        case .text:
+            line += "\(time) \(event.level) \(event.message)"
+            for (key, value) in fields { line += " \(key)=\(Self.quoted(value))" }
+        case .json:
+            line += Self.json([("time", time), ("level", "\(event.level)"), ("message", "\(event.message)")] + fields)
+        }
+        line += "\n"
+        Self.write(&line)
+    }
+
+    /// One write a line, so that lines of several threads do not mix.
+    private static func write(_ line: inout String) {
+        line.withUTF8 { bytes in
+            var rest = UnsafeRawBufferPointer(bytes)
+            while !rest.isEmpty {
+                let count = Glibc.write(STDERR_FILENO, rest.baseAddress, rest.count)
+                if count < 0, errno == EINTR { continue }
+                if count < 0, errno == EAGAIN {
+                    // A pipe that is full and does not block: its reader is waited for as on any other.
+                    var descriptor = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+                    _ = poll(&descriptor, 1, -1)
+                    continue
+                }
+                // Nobody reads the log any more, or its disk is full: no reason to answer requests worse.
+                guard count > 0 else { return }
+                rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
             }
-        // One write a line, so that lines of several threads do not mix.
-        FileHandle.standardError.write(Data((line + "\n").utf8))
+        }
+    }
+
+    /// Whether a text is of ASCII's visible characters without `"` and `\`, as nearly every field's is: nothing in it has
+    /// to be quoted or escaped.
+    private static func isPlain(_ text: String) -> Bool {
+        text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
     }
 
     private static func quoted(_ text: String) -> String {
+        if !text.isEmpty, isPlain(text) { return text }
         guard text.contains(where: { $0 == " " || $0 == "\"" || $0.isNewline }) || text.isEmpty else { return text }
         return text.debugDescription
     }
@@ -53,9 +87,25 @@ package struct ServiceLogHandler: LogHandler {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .withoutEscapingSlashes
         func encoded(_ text: String) -> String {
+            if isPlain(text) { return "\"\(text)\"" }
             guard let data = try? encoder.encode(text) else { return "\"\"" }
             return String(decoding: data, as: UTF8.self)
         }
         return "{" + fields.map { "\(encoded($0.0)):\(encoded($0.1))" }.joined(separator: ",") + "}"
+    }
+}
+
+/// The time of log lines, written out once a second: a busy service logs thousands of lines in each.
+private enum LogTime {
+    private static let last = Mutex((second: Int.min, text: ""))
+
+    /// The time as ISO 8601, in seconds.
+    static func now() -> String {
+        let now = Date.now
+        let second = Int(now.timeIntervalSince1970.rounded(.down))
+        return last.withLock { last in
+            if last.second != second { last = (second, now.formatted(.iso8601)) }
+            return last.text
+        }
     }
 }

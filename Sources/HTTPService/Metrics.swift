@@ -4,30 +4,16 @@ internal import Synchronization
 
 /// Collects what swift-metrics is told and writes it as Prometheus text (exposition format 0.0.4).
 package final class PrometheusRegistry: MetricsFactory {
-    /// Upper bounds of the latency histograms, in seconds.
-    private static let buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
-
     private struct Series: Hashable {
         var name: String
         var labels: String
     }
 
-    private struct Histogram {
-        private(set) var counts = Array(repeating: 0, count: PrometheusRegistry.buckets.count)
-        private(set) var sum = 0.0
-        private(set) var total = 0
-
-        mutating func add(_ seconds: Double) {
-            if let bucket = PrometheusRegistry.buckets.firstIndex(where: { seconds <= $0 }) { counts[bucket] += 1 }
-            sum += seconds
-            total += 1
-        }
-    }
-
+    /// Every series that was asked for: a series is one object, whoever asks for it.
     private struct State {
-        var counters: [Series: Double] = [:]
-        var gauges: [Series: Double] = [:]
-        var histograms: [Series: Histogram] = [:]
+        var counters: [Series: CounterSeries] = [:]
+        var gauges: [Series: GaugeSeries] = [:]
+        var histograms: [Series: HistogramSeries] = [:]
     }
 
     private let state = Mutex(State())
@@ -75,23 +61,23 @@ package final class PrometheusRegistry: MetricsFactory {
                 }
             }
         }
-        write("counter", state.counters)
-        var all = state.gauges
+        write("counter", state.counters.mapValues { Double($0.value) })
+        var all = state.gauges.mapValues(\.value)
         for gauge in gauges { all[Self.series(gauge.name, gauge.dimensions)] = gauge.value }
         write("gauge", all)
         for (name, group) in Dictionary(grouping: state.histograms, by: \.key.name).sorted(by: { $0.key < $1.key }) {
             lines.append("# TYPE \(name) histogram")
             for (series, histogram) in group.sorted(by: { $0.key.labels < $1.key.labels }) {
-                lines += Self.lines(series, histogram)
+                lines += Self.lines(series, histogram.values)
             }
         }
         return lines.joined(separator: "\n") + "\n"
     }
 
-    private static func lines(_ series: Series, _ histogram: Histogram) -> [String] {
+    private static func lines(_ series: Series, _ histogram: HistogramSeries.Values) -> [String] {
         let inner = series.labels.isEmpty ? "" : series.labels.dropFirst().dropLast() + ","
         var cumulative = 0
-        var lines = zip(buckets, histogram.counts).map { bound, count in
+        var lines = zip(HistogramSeries.buckets, histogram.counts).map { bound, count in
             cumulative += count
             return "\(series.name)_bucket{\(inner)le=\"\(number(bound))\"} \(cumulative)"
         }
@@ -108,44 +94,75 @@ package final class PrometheusRegistry: MetricsFactory {
     // MARK: MetricsFactory
 
     package func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
-        Handler(registry: self, series: Self.series(label, dimensions))
+        state.withLock { Self.known(Self.series(label, dimensions), in: &$0.counters, else: CounterSeries()) }
     }
 
     package func makeRecorder(label: String, dimensions: [(String, String)], aggregate: Bool) -> any RecorderHandler {
-        Handler(registry: self, series: Self.series(label, dimensions))
+        state.withLock { Self.known(Self.series(label, dimensions), in: &$0.gauges, else: GaugeSeries()) }
     }
 
     package func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
-        Handler(registry: self, series: Self.series(label, dimensions))
+        state.withLock { Self.known(Self.series(label, dimensions), in: &$0.histograms, else: HistogramSeries()) }
+    }
+
+    private static func known<Kind>(
+        _ series: Series, in all: inout [Series: Kind], else new: @autoclosure () -> Kind
+    ) -> Kind {
+        if let known = all[series] { return known }
+        let made = new()
+        all[series] = made
+        return made
     }
 
     package func destroyCounter(_ handler: any CounterHandler) {}
     package func destroyRecorder(_ handler: any RecorderHandler) {}
     package func destroyTimer(_ handler: any TimerHandler) {}
+}
 
-    /// One series. A name is used for one kind of metric, so one handler can be all three.
-    private final class Handler: CounterHandler, RecorderHandler, TimerHandler {
-        let registry: PrometheusRegistry
-        let series: Series
+/// A number that only grows.
+private final class CounterSeries: CounterHandler {
+    private let count = Atomic<Int64>(0)
 
-        init(registry: PrometheusRegistry, series: Series) {
-            self.registry = registry
-            self.series = series
-        }
+    var value: Int64 { count.load(ordering: .relaxed) }
 
-        func increment(by amount: Int64) {
-            registry.state.withLock { $0.counters[series, default: 0] += Double(amount) }
-        }
+    func increment(by amount: Int64) { count.wrappingAdd(amount, ordering: .relaxed) }
 
-        func reset() { registry.state.withLock { $0.counters[series] = 0 } }
+    func reset() { count.store(0, ordering: .relaxed) }
+}
 
-        func record(_ value: Int64) { record(Double(value)) }
+/// A number that is as it was last said to be.
+private final class GaugeSeries: RecorderHandler {
+    private let bits = Atomic<UInt64>(0)
 
-        func record(_ value: Double) { registry.state.withLock { $0.gauges[series] = value } }
+    var value: Double { Double(bitPattern: bits.load(ordering: .relaxed)) }
 
-        func recordNanoseconds(_ duration: Int64) {
-            let seconds = Double(duration) / 1e9
-            registry.state.withLock { $0.histograms[series, default: Histogram()].add(seconds) }
+    func record(_ value: Int64) { record(Double(value)) }
+
+    func record(_ value: Double) { bits.store(value.bitPattern, ordering: .relaxed) }
+}
+
+/// Times, counted by how long they are.
+private final class HistogramSeries: TimerHandler {
+    /// Upper bounds, in seconds.
+    static let buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+    struct Values {
+        fileprivate(set) var counts = Array(repeating: 0, count: HistogramSeries.buckets.count)
+        fileprivate(set) var sum = 0.0
+        fileprivate(set) var total = 0
+    }
+
+    private let state = Mutex(Values())
+
+    var values: Values { state.withLock { $0 } }
+
+    func recordNanoseconds(_ duration: Int64) {
+        let seconds = Double(duration) / 1e9
+        let bucket = Self.buckets.firstIndex { seconds <= $0 }
+        state.withLock { values in
+            if let bucket { values.counts[bucket] += 1 }
+            values.sum += seconds
+            values.total += 1
         }
     }
 }

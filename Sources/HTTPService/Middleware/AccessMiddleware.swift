@@ -2,9 +2,12 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import Logging
 internal import Metrics
+internal import Synchronization
 
 /// One log line and the metrics of every request. Never the text, the key or the query.
 struct AccessLogMiddleware: RouterMiddleware {
+    private let metrics = RequestMetrics()
+
     func handle(
         _ request: Request, context: ServiceRequestContext,
         next: (Request, ServiceRequestContext) async throws -> Response
@@ -13,10 +16,8 @@ struct AccessLogMiddleware: RouterMiddleware {
         let response = try await next(request, context)
         let elapsed = ContinuousClock.now - started
         let route = context.endpointPath ?? "other"
-        let dimensions = [("method", request.method.rawValue), ("route", route)]
-        Counter(label: "svc_http_requests_total", dimensions: dimensions + [("status", "\(response.status.code)")])
-            .increment()
-        Timer(label: "svc_http_request_duration_seconds", dimensions: dimensions).record(duration: elapsed)
+        metrics.record(
+            .init(method: request.method.rawValue, route: route, status: response.status.code), took: elapsed)
         // Probes come every few seconds; they are counted above and only logged when they are wanted.
         let level: Logger.Level = route.hasPrefix("/health") || route == "/metrics" ? .debug : .info
         context.logger.log(
@@ -27,6 +28,34 @@ struct AccessLogMiddleware: RouterMiddleware {
                 "ms": "\(Int((elapsed / .milliseconds(1)).rounded()))",
             ])
         return response
+    }
+}
+
+/// The metrics of requests, made once for each kind of request and kept: to make one costs more than to count.
+private final class RequestMetrics: Sendable {
+    /// What requests are told apart by.
+    struct Kind: Hashable {
+        var method: String
+        var route: String
+        var status: Int
+    }
+
+    private let known = Mutex<[Kind: (requests: Counter, duration: Metrics.Timer)]>([:])
+
+    func record(_ kind: Kind, took duration: Duration) {
+        let metrics = known.withLock { known in
+            if let metrics = known[kind] { return metrics }
+            let dimensions = [("method", kind.method), ("route", kind.route)]
+            let metrics = (
+                requests: Counter(
+                    label: "svc_http_requests_total", dimensions: dimensions + [("status", "\(kind.status)")]),
+                duration: Metrics.Timer(label: "svc_http_request_duration_seconds", dimensions: dimensions)
+            )
+            known[kind] = metrics
+            return metrics
+        }
+        metrics.requests.increment()
+        metrics.duration.record(duration: duration)
     }
 }
 

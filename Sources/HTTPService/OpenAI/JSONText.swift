@@ -38,8 +38,14 @@ enum JSONText {
         }
     }
 
-    private static func append(_ text: String, to output: inout String) {
+    /// A text in quotes, with what JSON wants escaped.
+    static func append(_ text: String, to output: inout String) {
         output += "\""
+        defer { output += "\"" }
+        guard text.utf8.contains(where: { $0 < 0x20 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) else {
+            output += text
+            return
+        }
         for scalar in text.unicodeScalars {
             switch scalar {
             case "\"": output += "\\\""
@@ -53,7 +59,6 @@ enum JSONText {
             default: output.unicodeScalars.append(scalar)
             }
         }
-        output += "\""
     }
 }
 

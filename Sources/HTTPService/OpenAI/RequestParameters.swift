@@ -22,22 +22,8 @@ struct RequestParameters: Sendable {
         if let type, MediaType(from: type)?.isType(.applicationJson) != true {
             throw APIError(.unsupportedMediaType, "the content type \(type) is not read; send application/json")
         }
-        let text = try RequestFields.text(try await RequestFields.bytes(of: request, maximumBytes: maximumBytes))
-        let value: TemplateValue
-        do {
-            value = try TemplateValue(json: text)
-        } catch {
-            if let parameter = JSONNumberCheck.firstUnusable(in: text) {
-                throw APIError.invalidValue(parameter, "a finite number that fits 64 bits")
-            }
-            // The position in the message is the byte of the body.
-            let detail = "\(error)".split(separator: "JSON, ", maxSplits: 1).last.map(String.init) ?? "\(error)"
-            throw APIError(.badRequest, "the body is not valid JSON: \(detail)", code: "invalid_json")
-        }
-        guard case .dictionary(let entries) = value else {
-            throw APIError(.badRequest, "the body is not a JSON object", code: "invalid_json")
-        }
-        return RequestParameters(entries)
+        return RequestParameters(
+            try JSONBody.object(try await RequestFields.bytes(of: request, maximumBytes: maximumBytes)))
     }
 
     /// The path of a parameter, for messages.

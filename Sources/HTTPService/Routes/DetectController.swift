@@ -9,25 +9,6 @@ struct DetectController: Sendable {
     let keys: APIKeys
     let work: RequestWork
 
-    private struct Answer: Encodable {
-        struct Candidate: Encodable {
-            var language: String
-            var confidence: Double
-        }
-
-        var language: String
-        var confidence: Double
-        var candidates: [Candidate]
-
-        init(_ detection: LanguageIdentifier.Detection) {
-            language = detection.language
-            confidence = rounded(detection.confidence, 4)
-            candidates = detection.candidates.map {
-                Candidate(language: $0.language, confidence: rounded($0.confidence, 4))
-            }
-        }
-    }
-
     func detect(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
         let fields = try await RequestFields.read(request, maximumBytes: configuration.maximumBodyBytes)
         let vocabulary = fields.vocabulary
@@ -38,24 +19,41 @@ struct DetectController: Sendable {
                 throw TranslateRequest.missing(name)
             }
             try TextRules.check(texts, name: name, isArray: isArray, configuration)
-            let detections = try await work.run(on: context.channel) { [engine] in try await engine.detect(texts) }
-            switch vocabulary {
-            case .service:
-                let answers = detections.map(Answer.init)
-                return isArray ? JSONResponse.make(answers) : JSONResponse.make(answers.first)
-            case .libreTranslate:
-                let answers = detections.map { Self.candidates($0) }
-                return isArray
-                    ? JSONResponse.make(answers, keys: .asWritten) : JSONResponse.make(answers.first, keys: .asWritten)
-            }
+            let detections =
+                if let detections = try await engine.detectAtOnce(texts) { detections } else {
+                    try await work.run(on: context.channel) { [engine] in try await engine.detect(texts) }
+                }
+            var writer = JSONWriter()
+            let write = vocabulary == .service ? Self.writeAnswer : Self.writeCandidates
+            if isArray { writer.array(detections, write) } else { write(&writer, detections[0]) }
+            return JSONResponse.raw(writer.buffer)
         } catch {
             throw APIError.from(error).spoken(in: vocabulary)
         }
     }
 
+    private static func writeAnswer(_ writer: inout JSONWriter, _ detection: LanguageIdentifier.Detection) {
+        func write(_ language: String, _ confidence: Float, to writer: inout JSONWriter) {
+            writer.member("confidence", rounded(confidence, 4))
+            writer.member("language", language)
+        }
+        writer.object { writer in
+            writer.key("candidates")
+            writer.array(detection.candidates) { writer, candidate in
+                writer.object { write(candidate.language, candidate.confidence, to: &$0) }
+            }
+            write(detection.language, detection.confidence, to: &writer)
+        }
+    }
+
     /// LibreTranslate's list for one text: the best first, or English with confidence 0 where nothing could be told.
-    private static func candidates(_ detection: LanguageIdentifier.Detection) -> [LibreTranslateLanguage] {
-        let first = LanguageIdentifier.Candidate(language: detection.language, confidence: detection.confidence)
-        return [LibreTranslateLanguage(first)]
+    private static func writeCandidates(_ writer: inout JSONWriter, _ detection: LanguageIdentifier.Detection) {
+        let best = LibreTranslateLanguage(.init(language: detection.language, confidence: detection.confidence))
+        writer.array([best]) { writer, best in
+            writer.object { writer in
+                writer.member("confidence", best.confidence)
+                writer.member("language", best.language)
+            }
+        }
     }
 }

@@ -6,45 +6,43 @@ struct HealthController: Sendable {
     let engine: Engine
     let version: String
 
-    private struct Health: Encodable {
-        struct Model: Encodable {
-            struct Failure: Encodable {
-                var reason: String
-                var action: String
-            }
-
-            var status: String
-            var stage: String
-            var progress: Double?
-            var error: Failure?
-        }
-
-        var status: String
-        var modelsLoaded: Int
-        var models: [String: Model]
-        var uptimeSeconds: Double
-        var version: String
-    }
-
     func health(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
         let health = await engine.health()
-        let body = Health(
-            status: health.status.rawValue, modelsLoaded: health.loadedCount,
-            models: Dictionary(
-                uniqueKeysWithValues: health.models.map { model in
-                    (
-                        model.name,
-                        Health.Model(
-                            status: model.state.rawValue, stage: (model.failure?.stage ?? model.state).rawValue,
-                            progress: model.state == .ready ? 1 : model.progress.map { rounded($0, 4) },
-                            error: model.failure.map { .init(reason: $0.reason, action: $0.action) })
-                    )
-                }),
-            uptimeSeconds: rounded(health.uptimeSeconds, 1), version: version)
+        var writer = JSONWriter()
+        writer.object { writer in
+            writer.key("models")
+            writer.object { writer in
+                for model in health.models.sorted(by: { $0.name < $1.name }) {
+                    writer.key(model.name)
+                    write(model, to: &writer)
+                }
+            }
+            writer.member("models_loaded", health.loadedCount)
+            writer.member("status", health.status.rawValue)
+            writer.member("uptime_seconds", rounded(health.uptimeSeconds, 1))
+            writer.member("version", version)
+        }
         let serves = health.status == .healthy || health.status == .degraded
-        var response = JSONResponse.make(body, status: serves ? .ok : .serviceUnavailable)
+        var response = JSONResponse.raw(writer.buffer, status: serves ? .ok : .serviceUnavailable)
         if !serves { response.headers[.retryAfter] = "2" }
         return response
+    }
+
+    private func write(_ model: EngineHealth.Model, to writer: inout JSONWriter) {
+        writer.object { writer in
+            if let failure = model.failure {
+                writer.key("error")
+                writer.object { writer in
+                    writer.member("action", failure.action)
+                    writer.member("reason", failure.reason)
+                }
+            }
+            if let progress = model.state == .ready ? 1 : model.progress {
+                writer.member("progress", rounded(progress, 4))
+            }
+            writer.member("stage", (model.failure?.stage ?? model.state).rawValue)
+            writer.member("status", model.state.rawValue)
+        }
     }
 
     private struct Probe: Encodable { var status: String }

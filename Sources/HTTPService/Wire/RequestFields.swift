@@ -1,6 +1,7 @@
 internal import Foundation
 internal import Hummingbird
 internal import NIOCore
+internal import Tokenizers
 
 /// The fields of a request, from a JSON object, a form or the query string, with errors that name the field.
 struct RequestFields {
@@ -79,16 +80,11 @@ struct RequestFields {
     }
 
     private static func json(_ body: ByteBuffer) throws -> RequestFields {
-        let text = try text(body)
-        do {
-            return RequestFields(values: try JSONDecoder().decode([String: FieldValue].self, from: Data(text.utf8)))
-        } catch let DecodingError.dataCorrupted(context) {
-            let detail = (context.underlyingError as NSError?)?.userInfo[NSDebugDescriptionErrorKey] as? String
-            throw APIError(
-                .badRequest, "the body is not valid JSON: \(detail ?? context.debugDescription)", code: "invalid_json")
-        } catch is DecodingError {
-            throw APIError(.badRequest, "the body is not a JSON object", code: "invalid_json")
+        var values: [String: FieldValue] = [:]
+        for (key, value) in try JSONBody.object(body) {
+            if case .string(let name) = key { values[name] = FieldValue(value) }
         }
+        return RequestFields(values: values)
     }
 
     private static func fields(query: String?) throws -> [String: FieldValue] {
@@ -174,7 +170,7 @@ struct RequestFields {
 }
 
 /// A value of a request's field.
-enum FieldValue: Decodable, Equatable {
+enum FieldValue: Equatable {
     case null
     case bool(Bool)
     case number(Double)
@@ -182,28 +178,15 @@ enum FieldValue: Decodable, Equatable {
     case array([FieldValue])
     case object
 
-    init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        /// Nil where the value is of another type; an error where it is damaged, a lone surrogate for example.
-        func value<Value: Decodable>(_: Value.Type) throws -> Value? {
-            do {
-                return try container.decode(Value.self)
-            } catch DecodingError.typeMismatch {
-                return nil
-            }
-        }
-        if container.decodeNil() {
-            self = .null
-        } else if let text = try value(String.self) {
-            self = .string(text)
-        } else if let flag = try value(Bool.self) {
-            self = .bool(flag)
-        } else if let number = try value(Double.self) {
-            self = .number(number)
-        } else if let items = try value([FieldValue].self) {
-            self = .array(items)
-        } else {
-            self = .object
+    init(_ value: TemplateValue) {
+        switch value {
+        case .undefined, .none: self = .null
+        case .bool(let flag): self = .bool(flag)
+        case .int(let number): self = .number(Double(number))
+        case .float(let number): self = .number(number)
+        case .string(let text): self = .string(text)
+        case .list(let items), .tuple(let items): self = .array(items.map(FieldValue.init))
+        case .dictionary, .object: self = .object
         }
     }
 }
