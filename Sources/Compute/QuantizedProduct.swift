@@ -8,6 +8,8 @@ extension QuantizedLinear {
     private static let pieceBytes = 128 << 10
     /// Few rows leave the time to the reading of weights; more make it a matter of arithmetic, on expanded panels.
     private static let fewRows = 16
+    /// Outputs that a tile of a panel has, at most.
+    private static let tileOutputs = 4
     /// The kernels take 1, 2, 3 or 4 outputs at a time.
     private static let outputMultiple = 12
 
@@ -55,8 +57,12 @@ extension QuantizedLinear {
 
     /// How many outputs a piece of work has.
     private func pieceOutputs(rows: Int, _ threads: Int) -> Int {
-        let panel = svc_quantized_panel(inputs)
-        guard rows <= Self.fewRows else { return panel }
+        guard rows <= Self.fewRows else {
+            // Panels of one size, as many for each thread, so that the threads end together.
+            let panel = svc_quantized_panel(inputs)
+            let pieces = ((outputs + panel - 1) / panel + threads - 1) / threads * threads
+            return (outputs + pieces * Self.tileOutputs - 1) / (pieces * Self.tileOutputs) * Self.tileOutputs
+        }
         let even = outputs / (2 * threads)
         let multiple = Self.outputMultiple
         return max(1, min(even, Self.pieceBytes / type.rowBytes(inputs)) / multiple) * multiple

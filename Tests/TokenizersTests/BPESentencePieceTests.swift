@@ -69,4 +69,56 @@ struct BPESentencePieceTests {
             #expect(decoded.utf8.elementsEqual(text.replacing("\u{2581}", with: " ").utf8), "\(model)")
         }
     }
+
+    /// Texts are merged word by word where no piece crosses from one to the next. Against merging of the whole text, with
+    /// pieces that go on behind a space after `>`, after `é`, and after a letter and two spaces.
+    @Test func wordsAreNotCutWherePiecesGoOn() throws {
+        let pieces = [
+            "▁", "a", "b", ">", "<", "é", "▁a", "▁b", "ab", "▁ab", "▁▁", "▁▁▁▁", "<▁", "><", ">▁", ">▁<", "é▁", "é▁a",
+            "b▁",
+            "b▁▁", "▁<",
+        ]
+        let scores = pieces.indices.map { Float(($0 * 7) % pieces.count) }
+        let tokenizer = try SentencePieceBPETokenizer(
+            vocabulary: TokenVocabulary(
+                tokens: ByteStrings(pieces.map { Array($0.utf8) }), kinds: pieces.map { _ in .normal }, scores: scores),
+            addsSpacePrefix: false)
+        var generator = Draws(state: 11)
+        for _ in 0..<3000 {
+            let text = String(
+                (0..<Int.random(in: 1...40, using: &generator)).map { _ in
+                    "ab><é    ".randomElement(using: &generator) ?? "a"
+                })
+            #expect(
+                tokenizer.encode(text, allowSpecial: false) == Self.merged(text, pieces, scores),
+                "\(text.debugDescription)")
+        }
+    }
+
+    /// The same numbers in every run (Steele and others, "SplitMix", 2014).
+    private struct Draws: RandomNumberGenerator {
+        var state: UInt64
+
+        mutating func next() -> UInt64 {
+            state &+= 0x9E37_79B9_7F4A_7C15
+            var value = (state ^ state >> 30) &* 0xBF58_476D_1CE4_E5B9
+            value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
+            return value ^ value >> 31
+        }
+    }
+
+    /// The definition: the neighbours whose piece has the highest score become one, the leftmost first, until there are none.
+    private static func merged(_ text: String, _ pieces: [String], _ scores: [Float]) -> [Int32] {
+        var parts = text.replacing(" ", with: "▁").map(String.init)
+        while true {
+            var best: (index: Int, score: Float)?
+            for index in parts.indices.dropLast() {
+                guard let piece = pieces.firstIndex(of: parts[index] + parts[index + 1]) else { continue }
+                if scores[piece] > best?.score ?? -.infinity { best = (index, scores[piece]) }
+            }
+            guard let best else { break }
+            parts[best.index] += parts.remove(at: best.index + 1)
+        }
+        return parts.map { Int32(pieces.firstIndex(of: $0) ?? -1) }
+    }
 }

@@ -79,10 +79,11 @@ typedef enum svc_weight_type {
     svc_weight_bf16 = 30,
 } svc_weight_type;
 
-// Rows of weights that quantized_dot expands at a time: as many as leave the second-level cache room for activations.
+// Rows of weights that quantized_dot expands at a time: as many as leave the second-level cache room for activations, and
+// no more than pay: the more, the seldomer a tile of activations is read again.
 static inline size_t svc_quantized_panel(size_t columns) {
-    const size_t rows = columns ? 65536 / columns / 4 * 4 : 32;
-    return rows > 48 ? 48 : rows < 4 ? 4 : rows;
+    const size_t rows = columns ? 98304 / columns / 4 * 4 : 32;
+    return rows > 96 ? 96 : rows < 4 ? 4 : rows;
 }
 
 // Positions that a page of a key/value cache holds; a multiple of 16.

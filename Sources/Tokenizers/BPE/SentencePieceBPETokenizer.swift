@@ -17,9 +17,7 @@ package final class SentencePieceBPETokenizer: TextTokenizer {
     private let ranks: [UInt32]
     /// Whether there are tokens that are not to be used, whose parts stand for them.
     private let hasUnusedPieces: Bool
-    /// Whether no token goes on behind a `▁` that follows something else. Then no merge does, and the text can
-    /// be cut there.
-    private let cutsAtSpaces: Bool
+    private let cuts: WordCuts
     /// For each byte, its token, or -1.
     private let byteIDs: [Int32]
     private let unknownID: Int32?
@@ -53,9 +51,10 @@ package final class SentencePieceBPETokenizer: TextTokenizer {
         pieces = ByteStringTable(vocabulary.tokens) { Self.isPiece(vocabulary.kinds[$0]) }
         ranks = scores.map(Self.rank)
         hasUnusedPieces = vocabulary.kinds.contains(.unused)
-        cutsAtSpaces = !(0..<vocabulary.count).contains {
-            Self.isPiece(vocabulary.kinds[$0]) && EscapedSpace.follows(vocabulary.tokens[$0])
-        }
+        cuts = WordCuts(
+            pieces: (0..<vocabulary.count).lazy.filter { Self.isPiece(vocabulary.kinds[$0]) }.map {
+                vocabulary.tokens[$0]
+            })
         unknownID = marks.unknown ?? vocabulary.kinds.firstIndex(of: .unknown).map(Int32.init)
         var byteIDs = [Int32](repeating: -1, count: 256)
         for (id, kind) in vocabulary.kinds.enumerated() where kind == .byte {
@@ -120,7 +119,7 @@ package final class SentencePieceBPETokenizer: TextTokenizer {
         RecentWords.with(textCount: text.count) { recentWords in
             var start = 0
             while start < text.count {
-                let end = cutsAtSpaces ? EscapedSpace.endOfWord(text, from: start) : text.count
+                let end = cuts.endOfWord(text, from: start)
                 recentWords.append(text, start..<end, to: &output) { word, ids in segment(word, tables, ids) }
                 start = end
             }

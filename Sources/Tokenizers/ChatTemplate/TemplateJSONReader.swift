@@ -164,11 +164,25 @@ struct TemplateJSONReader {
 
     private mutating func hexadecimal() throws -> UInt32 {
         let digits = bytes[position...].prefix(4)
-        let text = String(decoding: digits, as: UTF8.self)
-        guard digits.count == 4, !text.hasPrefix("+"), !text.hasPrefix("-"), let value = UInt32(text, radix: 16) else {
+        var value: UInt32 = 0
+        for byte in digits {
+            guard let digit = Self.hexadecimalDigit(byte) else { break }
+            value = value << 4 | digit
+            position += 1
+        }
+        guard position == digits.startIndex + 4 else {
+            position = digits.startIndex
             throw fault("an escape has no four hexadecimal digits")
         }
-        position += 4
         return value
+    }
+
+    private static func hexadecimalDigit(_ byte: UInt8) -> UInt32? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(byte - UInt8(ascii: "0"))
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): UInt32(byte - UInt8(ascii: "a") + 10)
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): UInt32(byte - UInt8(ascii: "A") + 10)
+        default: nil
+        }
     }
 }
