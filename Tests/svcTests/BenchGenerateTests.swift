@@ -32,7 +32,7 @@ import Testing
     @Test(arguments: [
         (["--prompt-tokens", "0"], Int32(2), "--prompt-tokens must be from 1"),
         (["--decode-tokens", "1"], 2, "--decode-tokens must be from 2"),
-        (["--streams", "33"], 2, "--streams must be from 1 to 32"),
+        (["--streams", "65"], 2, "--streams must be from 1 to 64"),
         (["--repeat", "0"], 2, "--repeat must be from 1"),
         (["--prompt-tokens", "100000"], 2, "the context of the model"),
     ])

@@ -13,7 +13,7 @@ package final class ContinuousBatcher: Sendable {
         /// Requests that may wait or run; one more is refused.
         package var requests = 512
         /// Answers that are written or read at the same time.
-        package var sequences = 32
+        package var sequences = 64
         /// The most tokens of a step.
         package var stepTokens = 512
         /// How long a step may take that only reads prompts: what a new request waits for.

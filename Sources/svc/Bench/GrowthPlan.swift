@@ -55,7 +55,7 @@ struct GrowthPlan: Sendable {
         case .sentence: isQuick ? [5, 30, 60, 120] : [5, 10, 15, 20, 30, 40, 60, 80, 100, 120]
         case .batch: isQuick ? [1, 8, 32, 64] : [1, 2, 4, 8, 16, 32, 48, 64]
         case .prompt: isQuick ? [16, 128, 512, 1024] : [16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8000]
-        case .streams: isQuick ? [1, 8, 32] : [1, 2, 4, 8, 12, 16, 24, 32]
+        case .streams: isQuick ? [1, 8, 32] : [1, 2, 4, 8, 16, 24, 32, 48, 64]
         case .models: isQuick ? [1, 2, 4] : [1, 2, 3, 4]
         }
     }

@@ -21,7 +21,7 @@ struct BenchGenerate: AsyncParsableCommand {
     @Option(help: "Tokens of each answer, 2 to 1000000.")
     var decodeTokens = 64
 
-    @Option(help: "Answers written at the same time, 1 to 32.")
+    @Option(help: "Answers written at the same time, 1 to 64.")
     var streams = 1
 
     @Option(
@@ -60,7 +60,7 @@ struct BenchGenerate: AsyncParsableCommand {
         }
         try check("--prompt-tokens", promptTokens, 1...1_000_000)
         try check("--decode-tokens", decodeTokens, 2...1_000_000)
-        try check("--streams", streams, 1...32)
+        try check("--streams", streams, 1...64)
         try check("--repeat", repetitions, 1...1000)
     }
 
