@@ -8,7 +8,7 @@ import Testing
 @Suite struct UsageDamageTests {
     enum Damage: String, CaseIterable, CustomTestStringConvertible {
         case header, pages, half, shortened, text, zeros, directory, otherProgram, later, missingTable, missingColumn
-        case logDirectory
+        case logDirectory, journalDirectory
 
         func apply(to fixture: UsageFixture) throws {
             let path = fixture.path
@@ -32,6 +32,8 @@ import Testing
             case .missingColumn: try fixture.execute("ALTER TABLE usage RENAME COLUMN texts TO sentences;")
             case .logDirectory:
                 try FileManager.default.createDirectory(atPath: path + "-wal", withIntermediateDirectories: false)
+            case .journalDirectory:
+                try FileManager.default.createDirectory(atPath: path + "-journal", withIntermediateDirectories: false)
             }
         }
 
@@ -54,7 +56,9 @@ import Testing
             #expect(try await store.report(.ever).total.requests == 2, "the service goes on with an empty history")
             await store.close()
             #expect(try fixture.requests() == 2)
-            let aside = try fixture.setAside().filter { !$0.hasSuffix("-wal") && !$0.hasSuffix("-shm") }
+            let aside = try fixture.setAside().filter { name in
+                !UsageSchema.endingsBeside.contains { name.hasSuffix($0) }
+            }
             try #require(aside.count == 1)
             let kept = fixture.directory.appendingPathComponent(aside[0]).path
             #expect(Self.contents(kept) == before, "what was there is still there")

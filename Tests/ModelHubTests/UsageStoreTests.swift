@@ -207,4 +207,45 @@ import Testing
             #expect(try fixture.setAside() == [])
         }
     }
+
+    /// Whoever opens the file next takes back what was begun: the service, or a program that only reads.
+    @Test(arguments: [true, false]) func aChangeThatWasCutShortIsTakenBack(by service: Bool) async throws {
+        try await UsageFixture.with { fixture async throws in
+            await fixture.makeHistory()
+            try fixture.leaveHalfWritten()
+            #expect(FileManager.default.fileExists(atPath: fixture.path + "-journal"))
+            if service {
+                let store = fixture.open()
+                store.record(.some())
+                #expect(try await store.report(.ever).total.requests == 8)
+                await store.close()
+                #expect(fixture.notes.all == [])
+                #expect(try fixture.setAside() == [])
+            }
+            #expect(try fixture.requests() == (service ? 8 : 7))
+            #expect(!FileManager.default.fileExists(atPath: fixture.path + "-journal"))
+        }
+    }
+
+    /// Killed as soon as the file is there, before there is a log: the next start goes on from whatever it finds.
+    @Test func aFileThatWasCutShortWhileItWasMadeIsFinished() async throws {
+        try await UsageFixture.with { fixture async throws in
+            let script = """
+                import os, sqlite3, sys
+                db = sqlite3.connect(sys.argv[1], isolation_level=None)
+                db.execute("PRAGMA cache_size = 1")
+                db.execute("BEGIN")
+                db.execute("CREATE TABLE filler (bytes BLOB)")
+                for _ in range(100):
+                    db.execute("INSERT INTO filler VALUES (zeroblob(10000))")
+                os._exit(0)
+                """
+            try Programs.python(script, [fixture.path])
+            #expect(fixture.fileSize > 0)
+            #expect(try fixture.requests() == 0)
+            await fixture.makeHistory()
+            #expect(try fixture.requests() == 7)
+            #expect(fixture.notes.all == [])
+        }
+    }
 }

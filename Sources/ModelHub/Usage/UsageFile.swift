@@ -153,18 +153,14 @@ struct UsageFile {
     }
 
     private func openLocked() throws -> (DatabasePool, inode: UInt64) {
-        for ending in ["", "-wal", "-shm"] {
+        for ending in [""] + UsageSchema.endingsBeside {
             if let status = Disk.status(path + ending), !status.isRegularFile {
                 throw UsageDamage(description: "\((path + ending as NSString).lastPathComponent) is not a regular file")
             }
         }
         if let status = Disk.status(path), status.sizeBytes > 0 {
             // Before anything is changed, in case it is another program's.
-            var configuration = UsageSchema.configuration(walBytes: walBytes)
-            configuration.readonly = true
-            let reader = try DatabaseQueue(path: path, configuration: configuration)
-            try reader.read { try UsageSchema.check($0) }
-            try reader.close()
+            try UsageSchema.openReader(path, UsageSchema.configuration(walBytes: walBytes)).close()
         } else if Disk.status(path) == nil {
             // Who uses which model when is nobody else's business. SQLite gives its other files the same mode.
             let descriptor = Foundation.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
@@ -215,19 +211,24 @@ struct UsageFile {
         let time = Date.now.formatted(
             Date.ISO8601FormatStyle(dateSeparator: .omitted, timeSeparator: .omitted, includingFractionalSeconds: true))
         let target = "\(path).damaged-\(time)"
-        // The database first: SQLite throws away a log that it finds without one.
+        // The database first: SQLite throws away a log that it finds without one. A journal that stayed would be written
+        // into the new one.
         if Disk.status(path) != nil { try Disk.move(path, to: target) }
-        for ending in ["-wal", "-shm"] where Disk.status(path + ending) != nil {
+        for ending in UsageSchema.endingsBeside where Disk.status(path + ending) != nil {
             try Disk.move(path + ending, to: target + ending)
         }
         onNote("the usage history \(path) cannot be used: \(reason). It was set aside as \(target); a new one begins")
         let directory = (path as NSString).deletingLastPathComponent
         let prefix = (path as NSString).lastPathComponent + ".damaged-"
         let kept = try Disk.names(in: directory).filter { $0.hasPrefix(prefix) }
-        let times = Set(kept.map { $0.replacing("-wal", with: "").replacing("-shm", with: "") }).sorted()
+        let times = Set(
+            kept.map { name in
+                UsageSchema.endingsBeside.reduce(name) { $0.hasSuffix($1) ? String($0.dropLast($1.count)) : $0 }
+            }
+        ).sorted()
         for old in times.dropLast(Self.keptDamaged) {
             // A directory that was in the way is its owner's; it stays.
-            for ending in ["", "-wal", "-shm"] { try? Disk.removeFile("\(directory)/\(old)\(ending)") }
+            for ending in [""] + UsageSchema.endingsBeside { try? Disk.removeFile("\(directory)/\(old)\(ending)") }
         }
     }
 

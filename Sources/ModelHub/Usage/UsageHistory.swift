@@ -19,10 +19,10 @@ package enum UsageHistoryError: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// A usage history that is only looked at: it changes no file, and reads beside a service that writes.
+/// A usage history that is only looked at: it changes nothing that was kept, and reads beside a service that writes.
 package struct UsageHistory: Sendable {
     private let path: String
-    /// Nil if there is no file yet.
+    /// Nil if there is no file yet, or nothing in it.
     private let reader: DatabaseQueue?
 
     /// Opens the history at `path`. It is fine if there is none.
@@ -39,12 +39,11 @@ package struct UsageHistory: Sendable {
             throw UsageHistoryError.unreadable(path: path, reason: "it is not a file")
         }
         var configuration = Configuration()
-        configuration.readonly = true
         configuration.busyMode = .timeout(5)
         do {
-            let reader = try DatabaseQueue(path: path, configuration: configuration)
-            try reader.read { try UsageSchema.check($0) }
-            self.reader = reader
+            let reader = try UsageSchema.openReader(path, configuration)
+            // Its maker was stopped before it had tables.
+            self.reader = try reader.read { try UsageSchema.isMade($0) } ? reader : nil
         } catch {
             throw Self.failure(path, error)
         }

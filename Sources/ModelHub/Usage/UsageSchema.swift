@@ -8,6 +8,8 @@ struct UsageDamage: Error, CustomStringConvertible {
 
 /// The tables of the usage history and what makes a file one. docs/usage.md describes them.
 enum UsageSchema {
+    /// What the names of the files that SQLite keeps beside a database end with.
+    static let endingsBeside = ["-wal", "-shm", "-journal"]
     /// Marks the file as this program's in SQLite's header (`PRAGMA application_id`): "svcu".
     private static let application = 0x7376_6375
 
@@ -66,6 +68,35 @@ enum UsageSchema {
         return configuration
     }
 
+    /// Opens a database to read it only, and checks that it is this program's.
+    ///
+    /// Where a writer was killed in the middle of a change that it made without the log (as the first of all is), the
+    /// change is taken back first. SQLite leaves that to connections that may write, and so to this program's next
+    /// start; nobody else would ever come.
+    ///
+    /// - Throws: `UsageDamage`, `DatabaseError`.
+    static func openReader(_ path: String, _ configuration: Configuration) throws -> DatabaseQueue {
+        var reading = configuration
+        reading.readonly = true
+        do {
+            let reader = try DatabaseQueue(path: path, configuration: reading)
+            try reader.read { try check($0) }
+            return reader
+        } catch let error as DatabaseError
+            where [.SQLITE_READONLY_ROLLBACK, .SQLITE_READONLY_RECOVERY].contains(error.extendedResultCode)
+        {
+            var writing = Configuration()
+            writing.busyMode = configuration.busyMode
+            let writer = try DatabaseQueue(path: path, configuration: writing)
+            // The first look takes it back.
+            _ = try writer.look { try Int.fetchOne($0, sql: "SELECT count(*) FROM sqlite_master") }
+            try writer.close()
+            let reader = try DatabaseQueue(path: path, configuration: reading)
+            try reader.read { try check($0) }
+            return reader
+        }
+    }
+
     /// Makes a new database this program's, brings an older one up to date, and checks that it is whole.
     ///
     /// - Throws: `UsageDamage` for a file that is damaged, another program's or a later version's; `DatabaseError`.
@@ -77,6 +108,11 @@ enum UsageSchema {
             guard finding == "ok" else { throw UsageDamage(description: String(finding.prefix(200))) }
         }
         try migrator.migrate(writer)
+    }
+
+    /// Whether the database has been made this program's.
+    static func isMade(_ db: Database) throws -> Bool {
+        try Int.fetchOne(db, sql: "PRAGMA application_id") == application
     }
 
     /// Checks that the database, if there is anything in it, is this program's and of a version that it knows.
