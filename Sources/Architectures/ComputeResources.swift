@@ -13,17 +13,21 @@ package struct ComputeResources {
         (self.backend, self.pool, self.workspace) = (backend, pool, workspace)
     }
 
+    /// What makes a piece of `forRows` worth handing to another thread, which itself takes some of a microsecond: features
+    /// that are changed in a microsecond or two.
+    private static let pieceFeatures = 4096
+    /// Pieces for each thread at most; more would only be counted.
+    private static let mostPiecesPerThread = 8
+
     /// Runs `body` over ranges that together are all rows: on the caller alone where the work is too small to share.
     ///
-    /// - Parameter columns: the features that are touched in a row.
+    /// - Parameter columns: the features that are touched in a row, times what it costs to change one beside an addition.
     func forRows(_ count: Int, columns: Int, _ body: (Range<Int>) -> Void) {
-        let chunk = max(1, 32_768 / max(1, columns))
-        guard count > chunk else {
+        let pieces = min(count, count * columns / Self.pieceFeatures, Self.mostPiecesPerThread * pool.threads)
+        guard pieces > 1 else {
             body(0..<count)
             return
         }
-        pool.forEach((count + chunk - 1) / chunk) { piece in
-            body(piece * chunk..<min(count, (piece + 1) * chunk))
-        }
+        pool.forEach(pieces) { piece in body(count * piece / pieces..<count * (piece + 1) / pieces) }
     }
 }

@@ -1,5 +1,5 @@
 /// A row-major matrix `[rows, columns]` of floats in memory that somebody else owns, rows one after the other.
-package struct MatrixView {
+package struct MatrixView: BitwiseCopyable {
     /// The first element of the first row.
     package let pointer: UnsafeMutablePointer<Float>
     /// The number of rows: tokens, usually.

@@ -1,7 +1,7 @@
 internal import CKernels
 
 /// How weights are stored: floats, or blocks of GGUF's types, whose raw values these are.
-package enum WeightType: UInt32, Sendable, CaseIterable {
+package enum WeightType: UInt32, Sendable, CaseIterable, BitwiseCopyable {
     case f32 = 0
     case f16 = 1
     case q4_0 = 2
@@ -100,11 +100,11 @@ package struct QuantizedLinear: @unchecked Sendable {
         backend.kernels.pointee.quantized_dot(
             type.code, weights, outputs, inputs, x.pointer, x.columns, x.rows, out.pointer, out.columns,
             nil)
-        scale(out, 0..<outputs)
+        Self.scale(out, 0..<outputs, by: scales)
     }
 
     /// Multiplies outputs by their scales, where there are some.
-    func scale(_ out: MatrixView, _ range: Range<Int>) {
+    static func scale(_ out: MatrixView, _ range: Range<Int>, by scales: UnsafePointer<Float>?) {
         guard let scales else { return }
         for row in 0..<out.rows {
             let values = out.row(row)

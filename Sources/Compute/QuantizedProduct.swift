@@ -4,7 +4,7 @@ internal import CKernels
 /// outputs are divided into pieces, nor on the number of threads.
 extension QuantizedLinear {
     /// A piece of work for few rows reads about this many bytes of weights: little enough that the threads end together,
-    /// and much beside what a kernel asks for ahead, which at a piece's end is the next one's: read by another processor.
+    /// and much beside what a kernel asks for ahead, which at the end of a thread's share another thread reads.
     private static let pieceBytes = 128 << 10
     /// Few rows leave the time to the reading of weights; more make it a matter of arithmetic, on expanded panels.
     private static let fewRows = 16
@@ -15,13 +15,7 @@ extension QuantizedLinear {
 
     /// `out ← x · Wᵀ`, in parallel over the pool. x `[rows, inputs]`, out `[rows, outputs]`.
     package func apply(_ x: MatrixView, into out: MatrixView, on backend: ComputeBackend, _ pool: ThreadPool) {
-        checkShapes(x, out)
-        guard x.rows > 0 else { return }
-        let step = pieceOutputs(rows: x.rows, pool.threads)
-        pool.forEach((outputs + step - 1) / step) { piece, thread in
-            let first = piece * step
-            apply(x, to: first..<min(first + step, outputs), of: out, on: backend, pool.workspace(thread))
-        }
+        Self.applyAll([(self, out)], to: x, on: backend, pool)
     }
 
     /// Several layers over the same x in one parallel region (query, key and value; gate and up).
@@ -29,24 +23,24 @@ extension QuantizedLinear {
         _ layers: [(linear: QuantizedLinear, out: MatrixView)], to x: MatrixView, on backend: ComputeBackend,
         _ pool: ThreadPool
     ) {
-        var pieces = 0
-        for (linear, out) in layers {
-            linear.checkShapes(x, out)
-            let step = linear.pieceOutputs(rows: x.rows, pool.threads)
-            pieces += (linear.outputs + step - 1) / step
-        }
+        for (linear, out) in layers { linear.checkShapes(x, out) }
         guard x.rows > 0 else { return }
-        pool.forEach(pieces) { piece, thread in
-            var piece = piece
-            for (linear, out) in layers {
-                let step = linear.pieceOutputs(rows: x.rows, pool.threads)
-                let first = piece * step
-                guard first >= linear.outputs else {
-                    let end = min(first + step, linear.outputs)
-                    linear.apply(x, to: first..<end, of: out, on: backend, pool.workspace(thread))
-                    return
+        withUnsafeTemporaryAllocation(of: Part.self, capacity: layers.count) { parts in
+            var pieces = 0
+            for (index, (linear, out)) in layers.enumerated() {
+                let part = Part(linear, out, step: linear.pieceOutputs(rows: x.rows, pool.threads))
+                parts.initializeElement(at: index, to: part)
+                pieces += part.pieces
+            }
+            pool.forEach(pieces) { piece, thread in
+                var piece = piece
+                for part in parts {
+                    guard piece >= part.pieces else {
+                        part.compute(piece, of: x, on: backend, pool.workspace(thread))
+                        return
+                    }
+                    piece -= part.pieces
                 }
-                piece -= (linear.outputs + step - 1) / step
             }
         }
     }
@@ -68,24 +62,47 @@ extension QuantizedLinear {
         return max(1, min(even, Self.pieceBytes / type.rowBytes(inputs)) / multiple) * multiple
     }
 
-    /// The outputs of a range, on this thread.
-    private func apply(
-        _ x: MatrixView, to range: Range<Int>, of out: MatrixView, on backend: ComputeBackend, _ workspace: Workspace
-    ) {
-        workspace.scoped {
-            let room = (backend.products == .openblas ? range.count : svc_quantized_panel(inputs)) * inputs
-            let panel = workspace.take(Float.self, count: room)
-            guard backend.products == .openblas else {
-                backend.kernels.pointee.quantized_dot(
-                    type.code, weights + range.lowerBound * type.rowBytes(inputs), range.count, inputs, x.pointer,
-                    x.columns, x.rows, out.pointer + range.lowerBound, out.columns, panel)
-                scale(out, range)
-                return
+    /// A layer's part of a parallel product. It holds no references: threads that count the same object up and down with
+    /// each piece wait for each other's processor.
+    private struct Part: BitwiseCopyable {
+        let weights: UnsafePointer<UInt8>
+        let type: WeightType
+        let inputs: Int
+        let outputs: Int
+        let scales: UnsafePointer<Float>?
+        let out: MatrixView
+        /// The outputs of a piece, and how many pieces there are.
+        let step: Int
+        let pieces: Int
+
+        init(_ linear: QuantizedLinear, _ out: MatrixView, step: Int) {
+            (weights, type, inputs, outputs) = (linear.weights, linear.type, linear.inputs, linear.outputs)
+            (scales, self.out, self.step) = (linear.scales, out, step)
+            pieces = (linear.outputs + step - 1) / step
+        }
+
+        /// The outputs of a piece, on this thread.
+        func compute(_ piece: Int, of x: MatrixView, on backend: ComputeBackend, _ workspace: Workspace) {
+            let range = piece * step..<min((piece + 1) * step, outputs)
+            let (rowBytes, kernels) = (type.rowBytes(inputs), backend.kernels)
+            workspace.scoped {
+                let room = (backend.products == .openblas ? range.count : svc_quantized_panel(inputs)) * inputs
+                let panel = workspace.take(Float.self, count: room)
+                if backend.products == .native {
+                    kernels.pointee.quantized_dot(
+                        type.code, weights + range.lowerBound * rowBytes, range.count, inputs, x.pointer, x.columns,
+                        x.rows, out.pointer + range.lowerBound, out.columns, panel)
+                } else {
+                    for (row, index) in range.enumerated() {
+                        kernels.pointee.expand_row(
+                            type.code, weights + index * rowBytes, inputs, panel + row * inputs)
+                    }
+                    OpenBLAS.multiply(
+                        x.pointer, lda: x.columns, panel, ldb: inputs, bTransposed: true, m: x.rows, n: range.count,
+                        k: inputs, into: out.pointer + range.lowerBound, ldout: out.columns)
+                }
+                QuantizedLinear.scale(out, range, by: scales)
             }
-            for (row, index) in range.enumerated() { expandRow(index, into: panel + row * inputs, on: backend) }
-            OpenBLAS.multiply(
-                x.pointer, lda: x.columns, panel, ldb: inputs, bTransposed: true, m: x.rows, n: range.count, k: inputs,
-                into: out.pointer + range.lowerBound, ldout: out.columns)
         }
     }
 }

@@ -43,9 +43,10 @@ package final class ThreadPool: @unchecked Sendable {
 
     private let busy = Atomic<Bool>(false)
     private let stopping = Atomic<Bool>(false)
-    // Each on a cache line of its own: the first is looked at by the waiting, the second changed by the working.
+    // Each on cache lines of its own: the first is looked at by the waiting, the others, one for each thread, changed by
+    // the working.
     private let state = UnsafeMutablePointer<PaddedCounter>.allocate(capacity: 1)
-    private let next = UnsafeMutablePointer<PaddedCounter>.allocate(capacity: 1)
+    private let next: UnsafeMutablePointer<PaddedCounter>
     private let sleepers = Atomic<Int>(0)
     private let callerSleeps = Atomic<Bool>(false)
     private let condition = NSCondition()
@@ -61,7 +62,8 @@ package final class ThreadPool: @unchecked Sendable {
         workspaces = (0..<(threads + Self.spareWorkspaces)).map { _ in Workspace() }
         spares = Mutex(Array(threads..<(threads + Self.spareWorkspaces)))
         state.initialize(to: PaddedCounter())
-        next.initialize(to: PaddedCounter())
+        next = .allocate(capacity: threads)
+        for thread in 0..<threads { (next + thread).initialize(to: PaddedCounter()) }
         for index in 1..<max(2, threads) where index < threads {
             WorkerThread.start(name: "svc-compute-\(index)", niceness: Self.niceness) {
                 var seen: UInt32 = 0
@@ -75,7 +77,7 @@ package final class ThreadPool: @unchecked Sendable {
 
     deinit {
         state.deinitialize(count: 1).deallocate()
-        next.deinitialize(count: 1).deallocate()
+        next.deinitialize(count: threads).deallocate()
     }
 
     /// Ends the threads once they have finished what they are at. Computations go on, on their callers alone.
@@ -119,7 +121,7 @@ package final class ThreadPool: @unchecked Sendable {
     private func share(_ count: Int, _ body: UnsafePointer<(Int, Int) -> Void>) {
         self.body = body
         self.count = count
-        next.pointee.value.store(0, ordering: .relaxed)
+        for thread in 0..<threads { next[thread].value.store(UInt32(share(thread).lowerBound), ordering: .relaxed) }
         let closed = state.pointee.value.load(ordering: .relaxed)
         state.pointee.value.store((closed &+ State.oneNumber) | State.open, ordering: .sequentiallyConsistent)
         if sleepers.load(ordering: .sequentiallyConsistent) > 0 { condition.withLock { condition.broadcast() } }
@@ -129,14 +131,22 @@ package final class ThreadPool: @unchecked Sendable {
         self.body = nil
     }
 
-    /// Runs pieces until none is left.
+    /// The pieces that a thread begins with, which follow one another: what it reads is where it has just read, and what
+    /// it has asked for ahead is its own.
+    private func share(_ thread: Int) -> Range<Int> { count * thread / threads..<count * (thread + 1) / threads }
+
+    /// Runs the pieces of this thread's share, and then what the others have left of theirs, until none is left.
     @inline(never)
     private func runPieces(thread: Int) {
-        guard let body else { return }
-        while true {
-            let piece = Int(next.pointee.value.wrappingAdd(1, ordering: .relaxed).oldValue)
-            guard piece < count else { return }
-            body.pointee(piece, thread)
+        guard let body = body?.pointee else { return }
+        for other in 0..<threads {
+            let owner = thread + other < threads ? thread + other : thread + other - threads
+            let end = share(owner).upperBound
+            while true {
+                let piece = Int(next[owner].value.wrappingAdd(1, ordering: .relaxed).oldValue)
+                guard piece < end else { break }
+                body(piece, thread)
+            }
         }
     }
 

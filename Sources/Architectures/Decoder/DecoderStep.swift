@@ -115,7 +115,7 @@ package struct DecoderStep {
 
     /// Runs `body` over ranges that together are all rows: on the caller alone where the work is too small to share.
     ///
-    /// - Parameter columns: the features that are touched in a row.
+    /// - Parameter columns: the features that are touched in a row, times what it costs to change one beside an addition.
     func forRows(columns: Int, _ body: (Range<Int>) -> Void) {
         resources.forRows(rowCount, columns: columns, body)
     }

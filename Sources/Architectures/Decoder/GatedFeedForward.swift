@@ -25,7 +25,7 @@ struct GatedFeedForward: Sendable {
         let upward = step.matrix(columns: up.weights.outputs)
         let resources = step.resources
         Projection.applyAll([(gate, gated), (up, upward)], to: h, resources)
-        step.forRows(columns: gated.columns) { range in
+        step.forRows(columns: 4 * gated.columns) { range in
             resources.backend.applyGate(gated.slice(range), activation, to: upward.slice(range))
         }
         return down(gated, resources)

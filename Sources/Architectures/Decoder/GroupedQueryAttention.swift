@@ -69,9 +69,13 @@ struct GroupedQueryAttention: Sendable {
             products.append((query, q))
         }
         Projection.applyAll(products, to: h, resources)
-        turn(q, heads, queryNorm, wanted.map(\.angles) ?? angles, asking)
-        turn(k, kvHeads, keyNorm, angles, step)
-        step.forRows(columns: 2 * k.columns) { range in
+        if let wanted {
+            asking.forRows(columns: 2 * q.columns) { turn(q, rows: $0, heads, queryNorm, wanted.angles, resources) }
+        }
+        // Keys go to every sixteenth place of a page: as much work as a few that follow one another.
+        step.forRows(columns: 2 * q.columns + 6 * k.columns) { range in
+            if wanted == nil { turn(q, rows: range, heads, queryNorm, angles, resources) }
+            turn(k, rows: range, kvHeads, keyNorm, angles, resources)
             for (segment, rows) in zip(step.segments, step.rows) {
                 let part = rows.clamped(to: range)
                 if part.isEmpty { continue }
@@ -84,16 +88,13 @@ struct GroupedQueryAttention: Sendable {
         return output(attended, resources)
     }
 
-    /// Normalises and rotates each head.
+    /// Normalises and rotates each head of some rows.
     private func turn(
-        _ x: MatrixView, _ heads: Int, _ norm: HeadNormalization?, _ angles: RoPE.Angles?, _ step: DecoderStep
+        _ x: MatrixView, rows: Range<Int>, _ heads: Int, _ norm: HeadNormalization?, _ angles: RoPE.Angles?,
+        _ resources: ComputeResources
     ) {
-        let backend = step.resources.backend
-        guard norm != nil || angles != nil else { return }
-        step.forRows(columns: x.columns) { range in
-            norm?.apply(x.slice(range), heads: heads, on: backend)
-            angles?.apply(to: x, rows: range, heads: heads, on: backend)
-        }
+        norm?.apply(x.slice(rows), heads: heads, on: resources.backend)
+        angles?.apply(to: x, rows: rows, heads: heads, on: resources.backend)
     }
 
     /// A piece of attention's work: some rows of a sequence, and some heads that share a key/value head.

@@ -69,8 +69,9 @@ final class StackedDecoder<Block: DecoderBlock>: CausalLanguageModel {
         var x = embedding.embed(step)
         let angles = ropes.map { step.angles($0) }
         let wanted = step.wanted(ropeOfLayer.last.flatMap { $0 }.map { ropes[$0] })
-        for (layer, block) in blocks.enumerated() {
-            block(
+        // By index: an iteration copies each block, and counts every reference in it.
+        for layer in blocks.indices {
+            blocks[layer](
                 &x, layer: layer, angles: ropeOfLayer[layer].map { angles[$0] }, step,
                 wanted: layer == blocks.count - 1 ? wanted : nil)
         }
