@@ -121,7 +121,7 @@ package final class ThreadPool: @unchecked Sendable {
     private func share(_ count: Int, _ body: UnsafePointer<(Int, Int) -> Void>) {
         self.body = body
         self.count = count
-        for thread in 0..<threads { next[thread].value.store(UInt32(share(thread).lowerBound), ordering: .relaxed) }
+        for thread in 0..<threads { next[thread].value.store(UInt32(ownPieces(thread).lowerBound), ordering: .relaxed) }
         let closed = state.pointee.value.load(ordering: .relaxed)
         state.pointee.value.store((closed &+ State.oneNumber) | State.open, ordering: .sequentiallyConsistent)
         if sleepers.load(ordering: .sequentiallyConsistent) > 0 { condition.withLock { condition.broadcast() } }
@@ -131,17 +131,17 @@ package final class ThreadPool: @unchecked Sendable {
         self.body = nil
     }
 
-    /// The pieces that a thread begins with, which follow one another: what it reads is where it has just read, and what
-    /// it has asked for ahead is its own.
-    private func share(_ thread: Int) -> Range<Int> { count * thread / threads..<count * (thread + 1) / threads }
+    /// The pieces that a thread begins with. They follow one another, so that a thread goes on reading where it has just
+    /// read, and what a kernel asks for ahead is for its own next piece.
+    private func ownPieces(_ thread: Int) -> Range<Int> { count * thread / threads..<count * (thread + 1) / threads }
 
-    /// Runs the pieces of this thread's share, and then what the others have left of theirs, until none is left.
+    /// Runs this thread's own pieces, and then what the others have left of theirs, until none is left.
     @inline(never)
     private func runPieces(thread: Int) {
         guard let body = body?.pointee else { return }
         for other in 0..<threads {
             let owner = thread + other < threads ? thread + other : thread + other - threads
-            let end = share(owner).upperBound
+            let end = ownPieces(owner).upperBound
             while true {
                 let piece = Int(next[owner].value.wrappingAdd(1, ordering: .relaxed).oldValue)
                 guard piece < end else { break }

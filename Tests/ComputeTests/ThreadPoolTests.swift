@@ -36,6 +36,24 @@ import Testing
         }
     }
 
+    /// Neighbouring pieces read neighbouring memory, and what a kernel asks for ahead is the next piece's.
+    @Test func threadsBeginWithPiecesThatFollowOneAnother() {
+        let pool = ThreadPool(threads: 3)
+        defer { pool.stop() }
+        for _ in 0..<200 {
+            let firsts = Mutex([Int: Int]())
+            pool.forEach(9) { piece, thread in
+                let begins = firsts.withLock { firsts in
+                    defer { if firsts[thread] == nil { firsts[thread] = piece } }
+                    return firsts[thread] == nil
+                }
+                // Nobody is done with a first piece before everybody has one.
+                while begins, firsts.withLock({ $0.count < 3 }) { sched_yield() }
+            }
+            #expect(firsts.withLock { $0 } == [0: 0, 1: 3, 2: 6])
+        }
+    }
+
     @Test func aPieceHasAWorkspaceOfItsOwn() {
         let pool = ThreadPool(threads: 4)
         defer { pool.stop() }

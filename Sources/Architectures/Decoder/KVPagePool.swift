@@ -26,8 +26,12 @@ package final class KVPage: @unchecked Sendable {
 package final class KVPagePool: Sendable {
     private struct State {
         var free: [[AlignedBuffer<Float>]]
+        var freeBytes = 0
         var usedBytes = 0
     }
+
+    /// Bytes of free pages that are kept for the next sequence. More would stay for good after a single rush.
+    private static let keptBytes = 16 << 20
 
     /// How keys and values lie in a page.
     package let layout: KVCacheLayout
@@ -45,22 +49,31 @@ package final class KVPagePool: Sendable {
     /// Bytes of the pages that somebody holds.
     package var usedBytes: Int { state.withLock { $0.usedBytes } }
 
+    /// Bytes of all pages that there are, held or kept for the next sequence.
+    package var residentBytes: Int { state.withLock { $0.usedBytes + $0.freeBytes } }
+
     /// A page for a group, or nil if the bound would be passed.
     func take(group: Int) -> KVPage? {
         let bytes = layout.groups[group].pageBytes
         let buffer = state.withLock { state -> AlignedBuffer<Float>? in
             guard state.usedBytes + bytes <= limitBytes else { return nil }
             state.usedBytes += bytes
-            return state.free[group].popLast() ?? AlignedBuffer(count: layout.groups[group].pageFloats)
+            guard let kept = state.free[group].popLast() else {
+                return AlignedBuffer(count: layout.groups[group].pageFloats)
+            }
+            state.freeBytes -= bytes
+            return kept
         }
         return buffer.map { KVPage($0, group: group, pool: self) }
     }
 
     fileprivate func giveBack(_ buffer: AlignedBuffer<Float>, group: Int) {
+        let bytes = layout.groups[group].pageBytes
         state.withLock { state in
-            state.usedBytes -= layout.groups[group].pageBytes
-            // A few pages are kept for the next sequence; the rest goes back to the system.
-            if state.free[group].count < 64 { state.free[group].append(buffer) }
+            state.usedBytes -= bytes
+            guard state.freeBytes + bytes <= Self.keptBytes else { return }
+            state.freeBytes += bytes
+            state.free[group].append(buffer)
         }
     }
 }
