@@ -1,3 +1,5 @@
+internal import Foundation
+
 /// Memory for `count` elements, aligned to 64 bytes, owned by this object and never moved. Whoever uses `pointer` keeps
 /// the object alive meanwhile.
 ///
@@ -8,7 +10,16 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
     package let pointer: UnsafeMutablePointer<Element>
     /// The number of elements.
     package let count: Int
-    private let isOwner: Bool
+    private let source: Source
+
+    /// Where the memory comes from.
+    private enum Source {
+        case allocated
+        /// A mapping of its own of so many bytes.
+        case mapped(Int)
+        /// Somebody else's.
+        case borrowed
+    }
 
     /// Room for `count` elements, uninitialised.
     package init(count: Int) {
@@ -17,14 +28,28 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
             byteCount: max(64, count * MemoryLayout<Element>.stride), alignment: 64)
         pointer = raw.bindMemory(to: Element.self, capacity: count)
         self.count = count
-        isOwner = true
+        source = .allocated
+    }
+
+    /// Zeros that the system gets back when the buffer goes. What is merely freed stays with the allocator as long as
+    /// something lies behind it, which for large buffers that come and go is most of a rush, for good. A mapping costs some
+    /// microseconds, and the machine has a limit on their number: for buffers of at least a hundred kilobytes.
+    package init(mapped count: Int) {
+        precondition(count >= 0, "a buffer cannot hold \(count) elements")
+        let bytes = max(64, count * MemoryLayout<Element>.stride)
+        let raw = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0)
+        // As where an allocation fails: the process cannot go on.
+        guard let raw, raw != MAP_FAILED else { fatalError("the system has no \(bytes) bytes of memory left") }
+        pointer = raw.bindMemory(to: Element.self, capacity: count)
+        self.count = count
+        source = .mapped(bytes)
     }
 
     /// Memory of a workspace, for what lives as long as one batch: nothing is freed with this object.
     package init(count: Int, in workspace: Workspace) {
         pointer = workspace.take(Element.self, count: max(1, count))
         self.count = count
-        isOwner = false
+        source = .borrowed
     }
 
     /// A copy of `elements`, followed by zero bytes up to a multiple of `multiple` elements.
@@ -36,5 +61,11 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
         _ = UnsafeMutableBufferPointer(start: pointer, count: padded).update(fromContentsOf: elements)
     }
 
-    deinit { if isOwner { UnsafeMutableRawPointer(pointer).deallocate() } }
+    deinit {
+        switch source {
+        case .allocated: UnsafeMutableRawPointer(pointer).deallocate()
+        case .mapped(let bytes): munmap(pointer, bytes)
+        case .borrowed: break
+        }
+    }
 }

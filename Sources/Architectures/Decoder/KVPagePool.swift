@@ -32,6 +32,8 @@ package final class KVPagePool: Sendable {
 
     /// Bytes of free pages that are kept for the next sequence. More would stay for good after a single rush.
     private static let keptBytes = 16 << 20
+    /// Pages of so many bytes and more are mappings of their own, so that what is given back is the system's again.
+    private static let mappedBytes = 128 << 10
 
     /// How keys and values lie in a page.
     package let layout: KVCacheLayout
@@ -59,7 +61,8 @@ package final class KVPagePool: Sendable {
             guard state.usedBytes + bytes <= limitBytes else { return nil }
             state.usedBytes += bytes
             guard let kept = state.free[group].popLast() else {
-                return AlignedBuffer(count: layout.groups[group].pageFloats)
+                let floats = layout.groups[group].pageFloats
+                return bytes < Self.mappedBytes ? AlignedBuffer(count: floats) : AlignedBuffer(mapped: floats)
             }
             state.freeBytes -= bytes
             return kept

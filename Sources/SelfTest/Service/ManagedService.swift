@@ -55,6 +55,9 @@ package final class ManagedService: Sendable {
     /// Seconds of processor time that all threads of the process have taken; 0 where that cannot be told.
     package func cpuSeconds() -> Double { ProcessFigures.cpuSeconds(pid) }
 
+    /// Where the machine's processor time has gone until now.
+    func processorTimes() -> ProcessorTimes { ProcessFigures.processorTimes(pid) }
+
     /// Sends the process a signal, unless it has ended.
     package func send(_ signal: Int32) { child.send(signal) }
 
@@ -81,6 +84,24 @@ package final class ManagedService: Sendable {
     }
 }
 
+/// Where a machine's processor time goes, in seconds of all its processors together.
+struct ProcessorTimes: Sendable {
+    /// What the service took.
+    var service = 0.0
+    /// What nobody took.
+    var idle = 0.0
+    /// What the host of a virtual machine took away.
+    var stolen = 0.0
+
+    static func + (a: Self, b: Self) -> Self {
+        Self(service: a.service + b.service, idle: a.idle + b.idle, stolen: a.stolen + b.stolen)
+    }
+
+    static func - (a: Self, b: Self) -> Self {
+        Self(service: a.service - b.service, idle: a.idle - b.idle, stolen: a.stolen - b.stolen)
+    }
+}
+
 /// What the system tells about a process. Zero where it does not.
 enum ProcessFigures {
     static func residentBytes(_ pid: Int32) -> Int {
@@ -102,6 +123,16 @@ enum ProcessFigures {
         let words = text[parenthesis...].split(separator: " ")
         guard words.count > 13, let user = Double(words[12]), let system = Double(words[13]) else { return 0 }
         return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
+    }
+
+    static func processorTimes(_ pid: Int32) -> ProcessorTimes {
+        // cpu  user nice system idle iowait irq softirq steal …
+        let line = read("/proc/stat").prefix { $0 != "\n" }
+        let ticks = line.split(separator: " ").dropFirst().map { Double($0) ?? 0 }
+        let second = Double(sysconf(Int32(_SC_CLK_TCK)))
+        guard ticks.count > 7 else { return ProcessorTimes(service: cpuSeconds(pid)) }
+        return ProcessorTimes(
+            service: cpuSeconds(pid), idle: (ticks[3] + ticks[4]) / second, stolen: ticks[7] / second)
     }
 
     private static func read(_ path: String) -> String {

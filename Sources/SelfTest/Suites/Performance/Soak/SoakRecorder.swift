@@ -15,6 +15,9 @@ final class SoakRecorder: Sendable {
         var times: [[SoakKind: Times]]
         /// By interval.
         var resident: [[Int]]
+        /// By interval.
+        var processors: [ProcessorTimes]
+        var lastProcessors: ProcessorTimes?
         var reasons: [String: Int] = [:]
         var lastSeconds = 0.0
     }
@@ -28,7 +31,10 @@ final class SoakRecorder: Sendable {
     ///   - count: how many intervals there are at most.
     init(kinds: [SoakKind], intervalSeconds: Double, count: Int) {
         (self.kinds, self.intervalSeconds) = (kinds, intervalSeconds)
-        state = Mutex(State(times: Array(repeating: [:], count: count), resident: Array(repeating: [], count: count)))
+        state = Mutex(
+            State(
+                times: Array(repeating: [:], count: count), resident: Array(repeating: [], count: count),
+                processors: Array(repeating: ProcessorTimes(), count: count)))
     }
 
     /// A request is over. It belongs to the interval that it ended in, and to the last one where it ended after that.
@@ -47,10 +53,15 @@ final class SoakRecorder: Sendable {
         }
     }
 
-    /// The service's memory at a time.
-    func add(residentBytes: Int, at seconds: Double) {
+    /// The service's memory at a time, and where processor time has gone until then.
+    func add(residentBytes: Int, _ processors: ProcessorTimes, at seconds: Double) {
         state.withLock { state in
-            state.resident[min(Int(seconds / intervalSeconds), state.resident.count - 1)].append(residentBytes)
+            let index = min(Int(seconds / intervalSeconds), state.resident.count - 1)
+            state.resident[index].append(residentBytes)
+            if let last = state.lastProcessors {
+                state.processors[index] = state.processors[index] + (processors - last)
+            }
+            state.lastProcessors = processors
             state.lastSeconds = max(state.lastSeconds, seconds)
         }
     }
@@ -95,7 +106,9 @@ final class SoakRecorder: Sendable {
         return SoakReport.Interval(
             fromSeconds: begun, seconds: max(0, min(intervalSeconds, state.lastSeconds - begun)),
             requests: parts.reduce(0) { $0 + $1.requests }, failures: parts.reduce(0) { $0 + $1.failures },
-            residentBytes: Int(SampleSet(state.resident[index].map(Double.init)).median), kinds: parts)
+            residentBytes: Int(SampleSet(state.resident[index].map(Double.init)).median),
+            serviceSeconds: state.processors[index].service, idleSeconds: state.processors[index].idle,
+            stolenSeconds: state.processors[index].stolen, kinds: parts)
     }
 
     private static func kind(_ kind: SoakKind, _ times: Times) -> SoakReport.Kind {

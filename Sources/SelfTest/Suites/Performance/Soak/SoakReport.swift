@@ -26,6 +26,12 @@ package struct SoakReport: Sendable, Encodable {
         package var failures: Int
         /// Memory of the service in its middle, by the median of a look each second.
         package var residentBytes: Int
+        /// Processor time that the service took, in seconds.
+        package var serviceSeconds: Double
+        /// Processor time that nobody took.
+        package var idleSeconds: Double
+        /// Processor time that the host of a virtual machine took away.
+        package var stolenSeconds: Double
         /// By kind of request.
         package var kinds: [Kind]
     }
