@@ -34,6 +34,8 @@ package final class ThreadPool: @unchecked Sendable {
 
     /// The number of threads that compute, the caller's included.
     package let threads: Int
+    /// Who computes besides. A computation takes no more threads than these leave of the pool's number.
+    package let occupancy = ProcessorOccupancy()
     private let spinNanoseconds: UInt64
     private let workspaces: [Workspace]
     private let spares: Mutex<[Int]>
@@ -47,6 +49,8 @@ package final class ThreadPool: @unchecked Sendable {
     // the working.
     private let state = UnsafeMutablePointer<PaddedCounter>.allocate(capacity: 1)
     private let next: UnsafeMutablePointer<PaddedCounter>
+    /// How many of the pool's threads may be inside together.
+    private let mostInside = Atomic<UInt32>(0)
     private let sleepers = Atomic<Int>(0)
     private let callerSleeps = Atomic<Bool>(false)
     private let condition = NSCondition()
@@ -90,25 +94,25 @@ package final class ThreadPool: @unchecked Sendable {
     /// the same time on different threads, so what they write must not overlap.
     ///
     /// One caller at a time uses the threads; a call made meanwhile from elsewhere, or from within a body, runs on its
-    /// caller alone.
+    /// caller alone. So does one that finds the other processors occupied.
     package func forEach(_ count: Int, _ body: (Int) -> Void) { forEach(count) { piece, _ in body(piece) } }
 
     /// As `forEach`, with a body that is also given the index of a workspace that is its own during the call.
     package func forEach(_ count: Int, _ body: (_ piece: Int, _ thread: Int) -> Void) {
         guard count > 0 else { return }
-        let alone = count == 1 || threads == 1 || stopping.load(ordering: .relaxed)
+        let helpers = stopping.load(ordering: .relaxed) ? 0 : min(threads, threads - occupancy.others) - 1
         guard !busy.exchange(true, ordering: .acquiring) else {
             let thread = takeSpare()
             for piece in 0..<count { body(piece, thread) }
             spares.withLock { $0.append(thread) }
             return
         }
-        if alone {
+        if count == 1 || helpers <= 0 {
             for piece in 0..<count { body(piece, 0) }
         } else {
             // The closure does not escape: `share` returns when no thread is inside any more.
             withoutActuallyEscaping(body) { body in
-                withUnsafePointer(to: body) { share(count, $0) }
+                withUnsafePointer(to: body) { share(count, helpers, $0) }
             }
         }
         busy.store(false, ordering: .releasing)
@@ -118,9 +122,10 @@ package final class ThreadPool: @unchecked Sendable {
     package func workspace(_ thread: Int) -> Workspace { workspaces[thread] }
 
     /// Opens a computation, takes part in it and closes it.
-    private func share(_ count: Int, _ body: UnsafePointer<(Int, Int) -> Void>) {
+    private func share(_ count: Int, _ helpers: Int, _ body: UnsafePointer<(Int, Int) -> Void>) {
         self.body = body
         self.count = count
+        mostInside.store(UInt32(helpers), ordering: .relaxed)
         for thread in 0..<threads { next[thread].value.store(UInt32(ownPieces(thread).lowerBound), ordering: .relaxed) }
         let closed = state.pointee.value.load(ordering: .relaxed)
         state.pointee.value.store((closed &+ State.oneNumber) | State.open, ordering: .sequentiallyConsistent)
@@ -168,6 +173,11 @@ package final class ThreadPool: @unchecked Sendable {
             let now = state.pointee.value.load(ordering: .acquiring)
             guard now & State.open != 0, now & State.number != seen else {
                 waitForChange(from: seen)
+                continue
+            }
+            // If this number is not that of the computation seen above, the exchange fails.
+            guard now & State.inside < mostInside.load(ordering: .relaxed) else {
+                seen = now & State.number
                 continue
             }
             let entered = state.pointee.value.weakCompareExchange(

@@ -68,8 +68,8 @@ package actor Engine {
             }
         }
         identificationModels = order.filter { [entries] in entries[$0]?.descriptor.task == .languageIdentification }
-        pool = WorkerPool(threads: configuration.threads)
         computePool = ThreadPool(threads: configuration.threads)
+        pool = WorkerPool(threads: configuration.threads, occupancy: computePool.occupancy)
     }
 
     /// Begins to load the models asked for; returns at once.

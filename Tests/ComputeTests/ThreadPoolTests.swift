@@ -54,6 +54,43 @@ import Testing
         }
     }
 
+    /// How many threads compute together is the number that processors are left for, whoever else computes.
+    @Test(arguments: 0...5) func aComputationLeavesToOthersWhatTheyOccupy(others: Int) {
+        let pool = ThreadPool(threads: 4)
+        defer { pool.stop() }
+        let (began, end, ended) = (
+            DispatchSemaphore(value: 0), DispatchSemaphore(value: 0), DispatchSemaphore(value: 0)
+        )
+        for _ in 0..<others {
+            WorkerThread.start(name: "other") {
+                pool.occupancy.hold {
+                    began.signal()
+                    end.wait()
+                }
+                ended.signal()
+            }
+        }
+        for _ in 0..<others { began.wait() }
+        let expected = max(1, 4 - others)
+        func expectThreads(_ expected: Int) {
+            for _ in 0..<200 {
+                let threads = Mutex(Set<Int>())
+                pool.forEach(32) { _, thread in
+                    threads.withLock { _ = $0.insert(thread) }
+                    // Nobody goes on before everybody is there who may be.
+                    while threads.withLock({ $0.count < expected }) { sched_yield() }
+                }
+                #expect(threads.withLock { $0.count } == expected)
+            }
+        }
+        expectThreads(expected)
+        // The caller does not count itself among the others.
+        pool.occupancy.hold { pool.occupancy.hold { expectThreads(expected) } }
+        for _ in 0..<others { end.signal() }
+        for _ in 0..<others { ended.wait() }
+        expectThreads(4)
+    }
+
     @Test func aPieceHasAWorkspaceOfItsOwn() {
         let pool = ThreadPool(threads: 4)
         defer { pool.stop() }

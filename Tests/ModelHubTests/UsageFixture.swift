@@ -61,20 +61,23 @@ struct UsageFixture: Sendable {
 
     /// Leaves the database as a process does that is killed while it changes it without the log, as when a new one is
     /// made: in the middle of a change, with the journal beside it from which the next who opens it takes it back.
-    func leaveHalfWritten() throws {
+    ///
+    /// - Parameter statements: what the change begins with.
+    func leaveHalfWritten(_ statements: [String] = ["UPDATE usage SET requests = 1000000"]) throws {
         let script = """
             import os, sqlite3, sys
             db = sqlite3.connect(sys.argv[1], isolation_level=None)
             db.execute("PRAGMA journal_mode = DELETE").fetchone()
             db.execute("PRAGMA cache_size = 1")
             db.execute("BEGIN")
-            db.execute("UPDATE usage SET requests = 1000000")
+            for statement in sys.argv[2:]:
+                db.execute(statement)
             db.execute("CREATE TABLE filler (bytes BLOB)")
             for _ in range(100):
                 db.execute("INSERT INTO filler VALUES (zeroblob(10000))")
             os._exit(0)
             """
-        try Programs.python(script, [path])
+        try Programs.python(script, [path] + statements)
     }
 
     /// Overwrites bytes of a file in place.

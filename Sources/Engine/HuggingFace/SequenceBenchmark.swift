@@ -46,8 +46,8 @@ package final class SequenceBenchmark {
         guard case .translation = found.family else {
             throw EngineError.unusablePath(path: text, reason: "\(found.familyName) is no translation model")
         }
-        workers = WorkerPool(threads: 1)
         compute = ThreadPool(threads: configuration.threads)
+        workers = WorkerPool(threads: 1, occupancy: compute.occupancy)
         let started = ContinuousClock.now
         let descriptor = ModelDescriptor(
             path: URL(fileURLWithPath: path), task: .translation, family: found.familyName, format: try found.format,

@@ -76,12 +76,15 @@ enum UsageSchema {
     ///
     /// - Throws: `UsageDamage`, `DatabaseError`.
     static func openReader(_ path: String, _ configuration: Configuration) throws -> DatabaseQueue {
-        var reading = configuration
-        reading.readonly = true
+        func reader() throws -> DatabaseQueue {
+            var reading = configuration
+            reading.readonly = true
+            let queue = try DatabaseQueue(path: path, configuration: reading)
+            try queue.read { try check($0) }
+            return queue
+        }
         do {
-            let reader = try DatabaseQueue(path: path, configuration: reading)
-            try reader.read { try check($0) }
-            return reader
+            return try reader()
         } catch let error as DatabaseError
             where [.SQLITE_READONLY_ROLLBACK, .SQLITE_READONLY_RECOVERY].contains(error.extendedResultCode)
         {
@@ -91,9 +94,7 @@ enum UsageSchema {
             // The first look takes it back.
             _ = try writer.look { try Int.fetchOne($0, sql: "SELECT count(*) FROM sqlite_master") }
             try writer.close()
-            let reader = try DatabaseQueue(path: path, configuration: reading)
-            try reader.read { try check($0) }
-            return reader
+            return try reader()
         }
     }
 

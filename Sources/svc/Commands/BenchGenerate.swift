@@ -172,8 +172,12 @@ struct BenchGenerate: AsyncParsableCommand {
             }
             return rate(tokens, (ended - began) / .seconds(1))
         }
-        // They were never written together.
-        return rate((decodeTokens - 1) * times.count, times.reduce(0) { $0 + $1.usage.decodeSeconds })
+        // They were never written together: all of them, from the first one's first token to the last one's last.
+        guard let first = times.compactMap(\.tokens.first).min(), let last = times.compactMap(\.tokens.last).max()
+        else {
+            return 0
+        }
+        return rate((decodeTokens - 1) * times.count, (last - first) / .seconds(1))
     }
 
     /// When an answer's tokens came.

@@ -20,8 +20,12 @@ package final class Soak: Sendable {
         }
     }
 
-    /// Clients that ask without a pause while the capacity is measured: enough to keep every part of it busy.
-    private static let saturatingClients = 16
+    /// Clients that ask without a pause while the capacity is measured: enough to keep every part of it busy, and as many
+    /// as wait in a service that has fallen behind. With few, the slow kinds hold up those that would compete with them,
+    /// and the service looks faster than it is under traffic that does not wait.
+    private static let saturatingClients = 64
+    /// For how long they ask at most.
+    private static let saturatingSeconds = 30.0
     private static let sampleSeconds = 1.0
     /// Parts of a run that is too short for minutes.
     private static let fewestIntervals = 8
@@ -98,7 +102,7 @@ package final class Soak: Sendable {
         let service = try await manager.start(models: models.map(\.name))
         note("svc serve: process \(service.pid), \(models.map(\.name).joined(separator: ", "))")
         try await ModelLoadingMonitor(service, log: note).wait(for: models.map(\.name))
-        let seconds = min(10, max(1, options.minutes * 60 / 6))
+        let seconds = min(Self.saturatingSeconds, max(1, options.minutes * 60 / 6))
         let generator = LoadGenerator(client: service.client) { traffic.request(client: $0, number: $1) }
         let result = try await generator.run(
             clients: Self.saturatingClients, rampSeconds: seconds / 4, windowSeconds: seconds)
