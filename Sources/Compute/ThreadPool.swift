@@ -34,8 +34,6 @@ package final class ThreadPool: @unchecked Sendable {
 
     /// The number of threads that compute, the caller's included.
     package let threads: Int
-    /// Who computes besides. A computation takes no more threads than these leave of the pool's number.
-    package let occupancy = ProcessorOccupancy()
     private let spinNanoseconds: UInt64
     private let workspaces: [Workspace]
     private let spares: Mutex<[Int]>
@@ -49,8 +47,9 @@ package final class ThreadPool: @unchecked Sendable {
     // the working.
     private let state = UnsafeMutablePointer<PaddedCounter>.allocate(capacity: 1)
     private let next: UnsafeMutablePointer<PaddedCounter>
-    /// How many of the pool's threads may be inside together.
-    private let mostInside = Atomic<UInt32>(0)
+    /// Threads that `hold` counts, and how many of them the caller of the open computation is: one or none.
+    private let computing = Atomic<Int>(0)
+    private let callersCounted = Atomic<Int>(0)
     private let sleepers = Atomic<Int>(0)
     private let callerSleeps = Atomic<Bool>(false)
     private let condition = NSCondition()
@@ -72,7 +71,8 @@ package final class ThreadPool: @unchecked Sendable {
             WorkerThread.start(name: "svc-compute-\(index)", niceness: Self.niceness) {
                 var seen: UInt32 = 0
                 while self.enter(after: &seen) {
-                    self.runPieces(thread: index)
+                    // Whoever has made way may come again.
+                    if !self.runPieces(thread: index) { seen &-= State.oneNumber }
                     self.leave()
                 }
             }
@@ -94,25 +94,25 @@ package final class ThreadPool: @unchecked Sendable {
     /// the same time on different threads, so what they write must not overlap.
     ///
     /// One caller at a time uses the threads; a call made meanwhile from elsewhere, or from within a body, runs on its
-    /// caller alone. So does one that finds the other processors occupied.
+    /// caller alone. And no more threads take part than `hold` leaves processors for.
     package func forEach(_ count: Int, _ body: (Int) -> Void) { forEach(count) { piece, _ in body(piece) } }
 
     /// As `forEach`, with a body that is also given the index of a workspace that is its own during the call.
     package func forEach(_ count: Int, _ body: (_ piece: Int, _ thread: Int) -> Void) {
         guard count > 0 else { return }
-        let helpers = stopping.load(ordering: .relaxed) ? 0 : min(threads, threads - occupancy.others) - 1
+        let alone = count == 1 || threads == 1 || stopping.load(ordering: .relaxed)
         guard !busy.exchange(true, ordering: .acquiring) else {
             let thread = takeSpare()
             for piece in 0..<count { body(piece, thread) }
             spares.withLock { $0.append(thread) }
             return
         }
-        if count == 1 || helpers <= 0 {
+        if alone {
             for piece in 0..<count { body(piece, 0) }
         } else {
             // The closure does not escape: `share` returns when no thread is inside any more.
             withoutActuallyEscaping(body) { body in
-                withUnsafePointer(to: body) { share(count, helpers, $0) }
+                withUnsafePointer(to: body) { share(count, $0) }
             }
         }
         busy.store(false, ordering: .releasing)
@@ -122,28 +122,72 @@ package final class ThreadPool: @unchecked Sendable {
     package func workspace(_ thread: Int) -> Workspace { workspaces[thread] }
 
     /// Opens a computation, takes part in it and closes it.
-    private func share(_ count: Int, _ helpers: Int, _ body: UnsafePointer<(Int, Int) -> Void>) {
+    private func share(_ count: Int, _ body: UnsafePointer<(Int, Int) -> Void>) {
         self.body = body
         self.count = count
-        mostInside.store(UInt32(helpers), ordering: .relaxed)
+        callersCounted.store(isCallerCounted ? 1 : 0, ordering: .relaxed)
         for thread in 0..<threads { next[thread].value.store(UInt32(ownPieces(thread).lowerBound), ordering: .relaxed) }
         let closed = state.pointee.value.load(ordering: .relaxed)
         state.pointee.value.store((closed &+ State.oneNumber) | State.open, ordering: .sequentiallyConsistent)
-        if sleepers.load(ordering: .sequentiallyConsistent) > 0 { condition.withLock { condition.broadcast() } }
+        wakeHelpers()
         runPieces(thread: 0)
         _ = state.pointee.value.bitwiseAnd(~State.open, ordering: .sequentiallyConsistent)
         waitForOthers()
         self.body = nil
     }
 
+    /// Wakes threads of the pool that sleep, if there is room for one.
+    private func wakeHelpers() {
+        guard sleepers.load(ordering: .sequentiallyConsistent) > 0, room > 0 else { return }
+        condition.withLock { condition.broadcast() }
+    }
+
+    // MARK: Room for others
+
+    /// Counts the calling thread among those that compute besides, as long as `body` runs. A computation takes no more
+    /// threads than they leave of the pool's number: where two threads take turns on a processor, every computation waits
+    /// for the one that does not have it. Threads make way at the end of a piece, and come when somebody has gone.
+    package func hold<Result>(_ body: () throws -> Result) rethrows -> Result {
+        guard !isCallerCounted else { return try body() }
+        let other = pthread_getspecific(Self.counting)
+        pthread_setspecific(Self.counting, Unmanaged.passUnretained(self).toOpaque())
+        computing.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        defer {
+            pthread_setspecific(Self.counting, other)
+            computing.wrappingSubtract(1, ordering: .sequentiallyConsistent)
+            if state.pointee.value.load(ordering: .sequentiallyConsistent) & State.open != 0 { wakeHelpers() }
+        }
+        return try body()
+    }
+
+    /// Which pool counts a thread.
+    private static let counting: pthread_key_t = {
+        var key = pthread_key_t()
+        guard pthread_key_create(&key, nil) == 0 else { fatalError("the system has no key for thread variables left") }
+        return key
+    }()
+
+    private var isCallerCounted: Bool {
+        pthread_getspecific(Self.counting) == Unmanaged.passUnretained(self).toOpaque()
+    }
+
+    /// How many of the pool's own threads may be inside now.
+    private var room: Int {
+        let others = computing.load(ordering: .sequentiallyConsistent) - callersCounted.load(ordering: .relaxed)
+        return threads - 1 - max(0, others)
+    }
+
+    // MARK: Pieces
+
     /// The pieces that a thread begins with. They follow one another, so that a thread goes on reading where it has just
     /// read, and what a kernel asks for ahead is for its own next piece.
     private func ownPieces(_ thread: Int) -> Range<Int> { count * thread / threads..<count * (thread + 1) / threads }
 
-    /// Runs this thread's own pieces, and then what the others have left of theirs, until none is left.
-    @inline(never)
-    private func runPieces(thread: Int) {
-        guard let body = body?.pointee else { return }
+    /// Runs this thread's own pieces, and then what the others have left of theirs, until none is left. False where it has
+    /// made way to somebody before.
+    @inline(never) @discardableResult
+    private func runPieces(thread: Int) -> Bool {
+        guard let body = body?.pointee else { return true }
         for other in 0..<threads {
             let owner = thread + other < threads ? thread + other : thread + other - threads
             let end = ownPieces(owner).upperBound
@@ -151,8 +195,10 @@ package final class ThreadPool: @unchecked Sendable {
                 let piece = Int(next[owner].value.wrappingAdd(1, ordering: .relaxed).oldValue)
                 guard piece < end else { break }
                 body(piece, thread)
+                if thread != 0, Int(state.pointee.value.load(ordering: .relaxed) & State.inside) > room { return false }
             }
         }
+        return true
     }
 
     /// Waits until no thread is inside the closed computation: each has at most one piece in hand.
@@ -171,13 +217,8 @@ package final class ThreadPool: @unchecked Sendable {
     private func enter(after seen: inout UInt32) -> Bool {
         while !stopping.load(ordering: .relaxed) {
             let now = state.pointee.value.load(ordering: .acquiring)
-            guard now & State.open != 0, now & State.number != seen else {
+            guard canEnter(now, after: seen) else {
                 waitForChange(from: seen)
-                continue
-            }
-            // If this number is not that of the computation seen above, the exchange fails.
-            guard now & State.inside < mostInside.load(ordering: .relaxed) else {
-                seen = now & State.number
                 continue
             }
             let entered = state.pointee.value.weakCompareExchange(
@@ -190,6 +231,10 @@ package final class ThreadPool: @unchecked Sendable {
         return false
     }
 
+    private func canEnter(_ now: UInt32, after seen: UInt32) -> Bool {
+        now & State.open != 0 && now & State.number != seen && Int(now & State.inside) < room
+    }
+
     private func leave() {
         let left = state.pointee.value.wrappingSubtract(1, ordering: .sequentiallyConsistent).newValue
         guard left & State.inside == 0, callerSleeps.load(ordering: .sequentiallyConsistent) else { return }
@@ -199,10 +244,10 @@ package final class ThreadPool: @unchecked Sendable {
     /// Looks out for a computation that can be entered, and then sleeps until there may be one.
     private func waitForChange(from seen: UInt32) {
         func isWaiting() -> Bool {
-            let now = state.pointee.value.load(ordering: .sequentiallyConsistent)
-            return now & State.open == 0 || now & State.number == seen
+            !canEnter(state.pointee.value.load(ordering: .sequentiallyConsistent), after: seen)
         }
-        if spin(until: { !isWaiting() || stopping.load(ordering: .relaxed) }) { return }
+        // Looking out would cost those who occupy the processors.
+        if room > 0, spin(until: { !isWaiting() || stopping.load(ordering: .relaxed) }) { return }
         // Announced before the last look, as `share` opens before it looks for sleepers: one sees the other.
         condition.withLock {
             sleepers.wrappingAdd(1, ordering: .sequentiallyConsistent)

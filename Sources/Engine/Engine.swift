@@ -69,7 +69,7 @@ package actor Engine {
         }
         identificationModels = order.filter { [entries] in entries[$0]?.descriptor.task == .languageIdentification }
         computePool = ThreadPool(threads: configuration.threads)
-        pool = WorkerPool(threads: configuration.threads, occupancy: computePool.occupancy)
+        pool = WorkerPool(threads: configuration.threads, beside: computePool)
     }
 
     /// Begins to load the models asked for; returns at once.

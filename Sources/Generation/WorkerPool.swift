@@ -41,15 +41,17 @@ package final class WorkerPool: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - errandLimit: how many short tasks may wait at once.
-    ///   - occupancy: where a worker is counted while it works.
-    package init(threads: Int, errandLimit: Int = 4096, occupancy: ProcessorOccupancy = ProcessorOccupancy()) {
+    ///   - compute: what leaves a processor to each worker that works.
+    package init(threads: Int, errandLimit: Int = 4096, beside compute: ThreadPool? = nil) {
         self.threads = max(1, threads)
         errands = Errands(limit: errandLimit)
         sources = [errands]
         for index in 0..<self.threads {
             WorkerThread.start(name: "svc-worker-\(index)", niceness: Self.niceness) { [weak self] in
                 let context = WorkerContext()
-                while let work = self?.waitForWork() { occupancy.hold { work(context) } }
+                while let work = self?.waitForWork() {
+                    if let compute { compute.hold { work(context) } } else { work(context) }
+                }
             }
         }
     }

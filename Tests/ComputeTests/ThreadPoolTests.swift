@@ -63,7 +63,7 @@ import Testing
         )
         for _ in 0..<others {
             WorkerThread.start(name: "other") {
-                pool.occupancy.hold {
+                pool.hold {
                     began.signal()
                     end.wait()
                 }
@@ -85,10 +85,62 @@ import Testing
         }
         expectThreads(expected)
         // The caller does not count itself among the others.
-        pool.occupancy.hold { pool.occupancy.hold { expectThreads(expected) } }
+        pool.hold { pool.hold { expectThreads(expected) } }
         for _ in 0..<others { end.signal() }
         for _ in 0..<others { ended.wait() }
         expectThreads(4)
+    }
+
+    /// In the middle of a computation: a thread makes way when somebody begins to compute, and comes when somebody ends.
+    @Test func threadsMakeWayAndComeAgain() {
+        let pool = ThreadPool(threads: 2)
+        defer { pool.stop() }
+        for _ in 0..<50 {
+            let (begin, begun, end) = (
+                DispatchSemaphore(value: 0), DispatchSemaphore(value: 0), DispatchSemaphore(value: 0)
+            )
+            WorkerThread.start(name: "other") {
+                begin.wait()
+                pool.hold {
+                    begun.signal()
+                    end.wait()
+                }
+            }
+            let state = Mutex((pieces: 0, helped: 0, alone: 0, isOther: false, isOver: false))
+            pool.forEach(20_000) { _, thread in
+                let (step, isOver) = state.withLock { state -> (Int, Bool) in
+                    state.pieces += 1
+                    if state.isOther { state.alone += 1 }
+                    if thread == 1 { state.helped += 1 }
+                    return (state.helped, state.isOver)
+                }
+                guard thread == 0 else {
+                    // So that there is enough left however long the caller waits for the third thread.
+                    usleep(50)
+                    return
+                }
+                // The caller does not run ahead of the thread that is to help.
+                if step == 0, !isOver, state.withLock({ !$0.isOther }) {
+                    while state.withLock({ $0.helped == 0 }) { sched_yield() }
+                } else if !isOver, state.withLock({ !$0.isOther }) {
+                    begin.signal()
+                    begun.wait()
+                    state.withLock { ($0.isOther, $0.helped) = (true, 0) }
+                }
+                // The other thread has at most one piece in hand when it is to go: thousands go by without it.
+                if state.withLock({ $0.isOther && $0.alone == 2_000 }) {
+                    state.withLock {
+                        #expect($0.helped <= 1)
+                        ($0.isOther, $0.isOver, $0.helped) = (false, true, 0)
+                    }
+                    end.signal()
+                }
+                // It comes again, without a new computation.
+                if isOver, step == 0 { while state.withLock({ $0.helped == 0 }) { sched_yield() } }
+            }
+            let (isOver, helped, pieces) = state.withLock { ($0.isOver, $0.helped, $0.pieces) }
+            #expect(isOver && helped > 0 && pieces == 20_000)
+        }
     }
 
     @Test func aPieceHasAWorkspaceOfItsOwn() {

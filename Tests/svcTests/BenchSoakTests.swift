@@ -81,6 +81,16 @@ import Testing
         #expect(lines.count == 8 && lines[0].hasPrefix("part 1 of 8: ") && lines[7].hasPrefix("part 8 of 8: "))
     }
 
+    @Test func aRateThatIsAskedForIsSent() async throws {
+        let outcome = try await Programs.run(Self.short.dropLast(2) + ["--rate", "20", "--json"])
+        let (_, data) = try Self.report(outcome.output)
+        #expect(data["rate_per_second"] as? Double == 20)
+        let capacity = try #require(data["capacity_per_second"] as? Double)
+        #expect(abs(try #require(data["share"] as? Double) - 20 / capacity) < 1e-9)
+        let requests = Double(try #require(data["requests"] as? Int))
+        #expect(abs(requests - 120) < 5 * 120.0.squareRoot() + 1, "\(requests) of 120")
+    }
+
     @Test func aServiceThatIsKilledIsReported() async throws {
         let soak = try await RunningSoak(Self.short + ["--json"])
         let service = try #require(await soak.service(after: "part 2 of 8"), "\(soak.errorText)")
@@ -116,6 +126,7 @@ import Testing
     @Test(arguments: [
         (["--minutes", "0"], Int32(2), "--minutes must be from 0.1"),
         (["--share", "0"], 2, "--share must be from 0.01"),
+        (["--rate", "0"], 2, "--rate must be from 0.1"),
         (["--models", ","], 2, "--models must name"),
         (["--models", "no-such-model"], 3, "--models no-such-model: there is no such model"),
         (["--program", "/bin/false"], 1, "svc list --json ended with code 1"),

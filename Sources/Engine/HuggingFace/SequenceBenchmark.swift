@@ -47,7 +47,7 @@ package final class SequenceBenchmark {
             throw EngineError.unusablePath(path: text, reason: "\(found.familyName) is no translation model")
         }
         compute = ThreadPool(threads: configuration.threads)
-        workers = WorkerPool(threads: 1, occupancy: compute.occupancy)
+        workers = WorkerPool(threads: 1, beside: compute)
         let started = ContinuousClock.now
         let descriptor = ModelDescriptor(
             path: URL(fileURLWithPath: path), task: .translation, family: found.familyName, format: try found.format,

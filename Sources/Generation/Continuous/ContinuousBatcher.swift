@@ -74,7 +74,7 @@ package final class ContinuousBatcher: Sendable {
                 resources: ComputeResources(backend: backend, pool: pool, workspace: Workspace()))
             while let arrived = mailbox.take(waiting: !loop.hasWork) {
                 loop.enqueue(arrived)
-                let ended = pool.occupancy.hold { loop.step() }
+                let ended = pool.hold { loop.step() }
                 // Counted before the readers know, who may ask for the count.
                 mailbox.note(ended: ended.count, waiting: loop.waitingCount, counters: loop.counters)
                 for request in ended { request.finish() }

@@ -20,6 +20,9 @@ struct BenchSoak: AsyncParsableCommand {
     @Option(help: "The share of the capacity that is sent, 0.01 to 2.")
     var share = 0.8
 
+    @Option(help: "Requests a second to send instead, 0.1 to 100000: the same load for programs that are compared.")
+    var rate: Double?
+
     @Option(help: "Models, with commas; by default the smallest that is installed for each task.")
     var models: String?
 
@@ -29,6 +32,7 @@ struct BenchSoak: AsyncParsableCommand {
     func validate() throws {
         guard (0.1...10_080).contains(minutes) else { throw ValidationError("--minutes must be from 0.1 to 10080") }
         guard (0.01...2).contains(share) else { throw ValidationError("--share must be from 0.01 to 2") }
+        if let rate, !(0.1...100_000).contains(rate) { throw ValidationError("--rate must be from 0.1 to 100000") }
         if let models, Self.names(models).isEmpty { throw ValidationError("--models must name at least one model") }
     }
 
@@ -36,7 +40,7 @@ struct BenchSoak: AsyncParsableCommand {
         let soak = Soak(
             Soak.Options(
                 program: program ?? Bundle.main.executablePath ?? CommandLine.arguments[0],
-                models: models.map(Self.names) ?? [], minutes: minutes, share: share)
+                models: models.map(Self.names) ?? [], minutes: minutes, share: share, rate: rate)
         ) { Output.note($0) }
         let interruption = SoakInterruption(soak)
         let report: SoakReport

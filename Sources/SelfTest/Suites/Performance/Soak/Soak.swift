@@ -13,17 +13,18 @@ package final class Soak: Sendable {
         package var minutes: Double
         /// The share of the capacity that is sent.
         package var share: Double
+        /// Requests a second that are sent whatever the capacity is; nil for the share of it.
+        package var rate: Double?
 
         /// What is asked of it.
-        package init(program: String, models: [String], minutes: Double, share: Double) {
-            (self.program, self.models, self.minutes, self.share) = (program, models, minutes, share)
+        package init(program: String, models: [String], minutes: Double, share: Double, rate: Double? = nil) {
+            (self.program, self.models, self.minutes) = (program, models, minutes)
+            (self.share, self.rate) = (share, rate)
         }
     }
 
-    /// Clients that ask without a pause while the capacity is measured: enough to keep every part of it busy, and as many
-    /// as wait in a service that has fallen behind. With few, the slow kinds hold up those that would compete with them,
-    /// and the service looks faster than it is under traffic that does not wait.
-    private static let saturatingClients = 64
+    /// Clients that ask without a pause while the capacity is measured: enough to keep every part of it busy.
+    private static let saturatingClients = 16
     /// For how long they ask at most.
     private static let saturatingSeconds = 30.0
     private static let sampleSeconds = 1.0
@@ -135,7 +136,7 @@ package final class Soak: Sendable {
         let length = seconds >= 60 * Double(Self.fewestIntervals) ? 60 : seconds / Double(Self.fewestIntervals)
         let count = max(1, Int((seconds / length).rounded(.up)))
         let recorder = SoakRecorder(kinds: prepared.traffic.kinds, intervalSeconds: length, count: count)
-        let rate = prepared.capacity * options.share
+        let rate = options.rate ?? prepared.capacity * options.share
         note(
             "capacity \(Figure.text(prepared.capacity, .perSecond)); sending \(Figure.text(rate, .perSecond)) for "
                 + "\(Figure.number(options.minutes)) minutes")
@@ -191,7 +192,7 @@ package final class Soak: Sendable {
         let (intervals, totals) = (recorder.intervals, recorder.totals)
         let isWhole = end == nil && !wasStopped
         return SoakReport(
-            models: prepared.models.map(\.name), minutes: options.minutes, share: options.share,
+            models: prepared.models.map(\.name), minutes: options.minutes, share: rate / prepared.capacity,
             capacityPerSecond: prepared.capacity, ratePerSecond: rate, seconds: recorder.seconds,
             requests: totals.reduce(0) { $0 + $1.requests }, failures: totals.reduce(0) { $0 + $1.failures },
             failureReasons: recorder.failures, kinds: totals, intervals: intervals,
