@@ -44,7 +44,7 @@ enum CommandList {
         "bench growth": store + [
             "--checkpoint", "--model", "--series", "--threads", "--quick", "--timeout", "--markdown", "--svg",
         ],
-        "bench soak": ["--json", "--minutes", "--share", "--models", "--program"],
+        "bench soak": ["--json", "--minutes", "--share", "--rate", "--models", "--program"],
         "version": ["--json"],
         "selftest": [
             "--json", "--suite", "--model", "--task", "--max-size", "--case", "--quick", "--list", "--url", "--api-key",
