@@ -163,6 +163,7 @@ package final class ThreadPool: @unchecked Sendable {
     /// Which pool counts a thread.
     private static let counting: pthread_key_t = {
         var key = pthread_key_t()
+        // One for the process, made at the first computation; a system without it could not start a thread either.
         guard pthread_key_create(&key, nil) == 0 else { fatalError("the system has no key for thread variables left") }
         return key
     }()
