@@ -33,13 +33,12 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
 
     /// Zeros that the system gets back when the buffer goes. What is merely freed stays with the allocator as long as
     /// something lies behind it, which for large buffers that come and go is most of a rush, for good. A mapping costs some
-    /// microseconds, and the machine has a limit on their number: for buffers of at least a hundred kilobytes.
-    package init(mapped count: Int) {
+    /// microseconds: for buffers of at least a hundred kilobytes. Nil where the system grants no more mappings.
+    package init?(mapped count: Int) {
         precondition(count >= 0, "a buffer cannot hold \(count) elements")
         let bytes = max(64, count * MemoryLayout<Element>.stride)
         let raw = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0)
-        // As where an allocation fails: the process cannot go on.
-        guard let raw, raw != MAP_FAILED else { fatalError("the system has no \(bytes) bytes of memory left") }
+        guard let raw, raw != MAP_FAILED else { return nil }
         pointer = raw.bindMemory(to: Element.self, capacity: count)
         self.count = count
         source = .mapped(bytes)

@@ -148,28 +148,28 @@ package final class ThreadPool: @unchecked Sendable {
     /// threads than they leave of the pool's number: where two threads take turns on a processor, every computation waits
     /// for the one that does not have it. Threads make way at the end of a piece, and come when somebody has gone.
     package func hold<Result>(_ body: () throws -> Result) rethrows -> Result {
-        guard !isCallerCounted else { return try body() }
-        let other = pthread_getspecific(Self.counting)
-        pthread_setspecific(Self.counting, Unmanaged.passUnretained(self).toOpaque())
+        guard let key = Self.counting, !isCallerCounted else { return try body() }
+        let other = pthread_getspecific(key)
+        pthread_setspecific(key, Unmanaged.passUnretained(self).toOpaque())
         computing.wrappingAdd(1, ordering: .sequentiallyConsistent)
         defer {
-            pthread_setspecific(Self.counting, other)
+            pthread_setspecific(key, other)
             computing.wrappingSubtract(1, ordering: .sequentiallyConsistent)
             if state.pointee.value.load(ordering: .sequentiallyConsistent) & State.open != 0 { wakeHelpers() }
         }
         return try body()
     }
 
-    /// Which pool counts a thread.
-    private static let counting: pthread_key_t = {
+    /// The thread variable that says which pool counts a thread; one for the process. Nil where the system has none left:
+    /// then nobody is counted, and computations take all threads.
+    private static let counting: pthread_key_t? = {
         var key = pthread_key_t()
-        // One for the process, made at the first computation; a system without it could not start a thread either.
-        guard pthread_key_create(&key, nil) == 0 else { fatalError("the system has no key for thread variables left") }
-        return key
+        return pthread_key_create(&key, nil) == 0 ? key : nil
     }()
 
     private var isCallerCounted: Bool {
-        pthread_getspecific(Self.counting) == Unmanaged.passUnretained(self).toOpaque()
+        guard let key = Self.counting else { return false }
+        return pthread_getspecific(key) == Unmanaged.passUnretained(self).toOpaque()
     }
 
     /// How many of the pool's own threads may be inside now.

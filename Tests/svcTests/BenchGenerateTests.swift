@@ -2,8 +2,22 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import svc
+
 /// `svc bench generate`: that it measures what it says, not how much.
 @Suite struct BenchGenerateTests {
+    /// Two streams with a token a second each, by the second of each token: the tokens of both count, whether they were
+    /// written together or not.
+    @Test(arguments: [
+        ([[0, 1, 2, 3], [1, 2, 3, 4]], 2.0), ([[0, 1, 2], [3, 4, 5]], 4.0 / 5), ([[0, 1, 2], [2, 3, 4]], 1.0),
+        ([[0], [5]], 0.0), ([[], []], 0.0),
+    ])
+    func theRateIsThatOfAllStreams(seconds: [[Int]], tokensPerSecond: Double) {
+        let begin = ContinuousClock.now
+        let streams = seconds.map { $0.map { begin + .seconds($0) } }
+        #expect(abs(BenchGenerate.tokensPerSecond(streams) - tokensPerSecond) < 1e-9)
+    }
+
     @Test(arguments: [1, 3])
     func itMeasures(streams: Int) async throws {
         let path = RunTests.tiny("llama-untied-q8_0")

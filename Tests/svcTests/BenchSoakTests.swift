@@ -68,6 +68,11 @@ import Testing
         let intervals = try Self.list(data, "intervals")
         #expect(intervals.count == 8)
         #expect(intervals.allSatisfy { ($0["resident_bytes"] as? Int ?? 0) > 10_000_000 })
+        let spent = ["service_seconds", "idle_seconds", "stolen_seconds"].map { key in
+            intervals.compactMap { $0[key] as? Double }
+        }
+        #expect(spent.allSatisfy { $0.count == 8 && $0.allSatisfy { $0 >= 0 } }, "\(spent)")
+        #expect(spent[0].reduce(0, +) > 0, "a service that answers takes time")
         // Whatever the verdict of such a short run: the exit code and the status say the same.
         let verdict = try #require(data["verdict"] as? [String: Any])
         let isFlat = try #require(verdict["is_flat"] as? Bool)

@@ -62,7 +62,8 @@ package final class KVPagePool: Sendable {
             state.usedBytes += bytes
             guard let kept = state.free[group].popLast() else {
                 let floats = layout.groups[group].pageFloats
-                return bytes < Self.mappedBytes ? AlignedBuffer(count: floats) : AlignedBuffer(mapped: floats)
+                // Memory is there as long as the allocator has some, however many mappings the system grants.
+                return (bytes < Self.mappedBytes ? nil : AlignedBuffer(mapped: floats)) ?? AlignedBuffer(count: floats)
             }
             state.freeBytes -= bytes
             return kept

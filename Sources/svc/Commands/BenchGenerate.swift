@@ -160,24 +160,27 @@ struct BenchGenerate: AsyncParsableCommand {
         return seconds > 0 ? Double(promptTokens * times.count) / seconds : 0
     }
 
-    /// The tokens after each answer's first one. Of several streams, those that were written while all were being written:
-    /// a stream whose prompt was read sooner would otherwise be charged with the reading of the others.
     private func decode(_ times: [Times]) -> Double {
-        func rate(_ tokens: Int, _ seconds: Double) -> Double { seconds > 0 ? Double(tokens) / seconds : 0 }
-        if times.count == 1 { return rate(decodeTokens - 1, times[0].usage.decodeSeconds) }
-        let began = times.compactMap(\.tokens.first).max(), ended = times.compactMap(\.tokens.last).min()
-        if let began, let ended, began < ended {
-            let tokens = times.reduce(0) { total, stream in
-                total + stream.tokens.count { $0 > began && $0 <= ended }
-            }
-            return rate(tokens, (ended - began) / .seconds(1))
-        }
-        // They were never written together: all of them, from the first one's first token to the last one's last.
-        guard let first = times.compactMap(\.tokens.first).min(), let last = times.compactMap(\.tokens.last).max()
-        else {
+        guard times.count == 1 else { return Self.tokensPerSecond(times.map(\.tokens)) }
+        let seconds = times[0].usage.decodeSeconds
+        return seconds > 0 ? Double(decodeTokens - 1) / seconds : 0
+    }
+
+    /// The tokens a second of several streams together, by when each token came. Those count that were written while all
+    /// were being written: a stream whose prompt was read sooner would otherwise be charged with the reading of the
+    /// others. Where they were never written together, all count but each one's first.
+    static func tokensPerSecond(_ streams: [[ContinuousClock.Instant]]) -> Double {
+        let (firsts, lasts) = (streams.compactMap(\.first), streams.compactMap(\.last))
+        guard let first = firsts.min(), let last = lasts.max(), let began = firsts.max(), let ended = lasts.min() else {
             return 0
         }
-        return rate((decodeTokens - 1) * times.count, (last - first) / .seconds(1))
+        func rate(_ tokens: Int, _ from: ContinuousClock.Instant, _ to: ContinuousClock.Instant) -> Double {
+            to > from ? Double(tokens) / ((to - from) / .seconds(1)) : 0
+        }
+        if began < ended {
+            return rate(streams.reduce(0) { $0 + $1.count { $0 > began && $0 <= ended } }, began, ended)
+        }
+        return rate(streams.reduce(0) { $0 + max(0, $1.count - 1) }, first, last)
     }
 
     /// When an answer's tokens came.

@@ -174,7 +174,7 @@ package final class Soak: Sendable {
                     + service.logExcerpt(lines: 10).joined(separator: "\n")
             }
             let now = began.secondsUntilNow
-            recorder.add(residentBytes: service.residentBytes(), service.processorTimes(), at: now)
+            recorder.add(residentBytes: service.residentBytes(), processors: service.processorTimes(), at: now)
             while told < min(count, Int(now / intervalSeconds)) {
                 note(Self.line(recorder.interval(told), number: told + 1, of: count))
                 told += 1

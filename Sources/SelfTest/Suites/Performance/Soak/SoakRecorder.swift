@@ -54,11 +54,12 @@ final class SoakRecorder: Sendable {
     }
 
     /// The service's memory at a time, and where processor time has gone until then.
-    func add(residentBytes: Int, _ processors: ProcessorTimes, at seconds: Double) {
+    func add(residentBytes: Int, processors: ProcessorTimes, at seconds: Double) {
         state.withLock { state in
             let index = min(Int(seconds / intervalSeconds), state.resident.count - 1)
             state.resident[index].append(residentBytes)
-            if let last = state.lastProcessors {
+            // A process that has just ended has no time of its own any more.
+            if let last = state.lastProcessors, processors.service >= last.service {
                 state.processors[index] = state.processors[index] + (processors - last)
             }
             state.lastProcessors = processors
