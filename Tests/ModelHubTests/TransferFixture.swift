@@ -1,5 +1,6 @@
 import Foundation
 import TestSupport
+import Testing
 
 @testable import ModelHub
 
@@ -75,10 +76,17 @@ final class TransferFixture: Sendable {
     }
 }
 
-/// Runs `body` and returns the error of that type that it throws.
-func thrown<Failure: Error, Value>(_ type: Failure.Type, _ body: () async throws -> Value) async -> Failure? {
+/// Runs `body` and returns the error that it throws. None, or one of another type, is an issue that says so.
+func thrown<Failure: Error, Value>(
+    _ type: Failure.Type, sourceLocation: SourceLocation = #_sourceLocation, _ body: () async throws -> Value
+) async -> Failure? {
     do {
-        _ = try await body()
-        return nil
-    } catch { return error as? Failure }
+        let value = try await body()
+        Issue.record("expected \(type), found no error but \(value)", sourceLocation: sourceLocation)
+    } catch let error as Failure {
+        return error
+    } catch {
+        Issue.record("expected \(type), found \(error)", sourceLocation: sourceLocation)
+    }
+    return nil
 }

@@ -128,7 +128,7 @@ struct StandInConnection {
         case .reset:
             reset()
         case .refuse(let seconds):
-            state.with { $0.refusedUntil[host] = .now + .seconds(seconds) }
+            state.refuse(host, forSeconds: seconds)
             reset()
         case .garbage:
             _ = send(Array("\u{1}\u{2} this is not HTTP\r\n\r\n".utf8))

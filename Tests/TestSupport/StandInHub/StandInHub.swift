@@ -97,18 +97,10 @@ package final class StandInHub: Sendable {
     }
 
     /// Switches all faults off, also those that last.
-    package func heal() {
-        state.with { values in
-            values.rules = []
-            values.refusedUntil = [:]
-            values.healings += 1
-        }
-    }
+    package func heal() { state.heal() }
 
-    /// Refuses new connections for so long.
-    package func refuse(_ host: StandInHost, forSeconds seconds: Double) {
-        state.with { $0.refusedUntil[host] = .now + .seconds(seconds) }
-    }
+    /// Refuses new connections for so long, from the moment on that this returns.
+    package func refuse(_ host: StandInHost, forSeconds seconds: Double) { state.refuse(host, forSeconds: seconds) }
 
     /// How often a fault struck.
     package var faultsStruck: Int { state.with { $0.faultsStruck } }

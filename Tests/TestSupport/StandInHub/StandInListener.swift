@@ -59,6 +59,7 @@ final class StandInListener: Sendable {
             if isRefusing == isListening {
                 _ = isRefusing ? shutdown(listener, Int32(SHUT_RDWR)) : listen(listener, 256)
                 isListening = !isRefusing
+                state.note(host, listens: isListening)
             }
             guard isListening else {
                 usleep(2000)

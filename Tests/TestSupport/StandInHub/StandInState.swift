@@ -19,6 +19,8 @@ final class StandInState: Sendable {
         var connectionsMade: [StandInHost: Int] = [:]
         var mostConnections = 0
         var refusedUntil: [StandInHost: ContinuousClock.Instant] = [:]
+        /// The hosts whose sockets do not listen, which is a moment later than they were told so.
+        var deafHosts: Set<StandInHost> = []
         var forgotten = 0
         /// How often all faults were taken away.
         var healings = 0
@@ -37,6 +39,41 @@ final class StandInState: Sendable {
     /// Whether new connections are refused now.
     func isRefusing(_ host: StandInHost) -> Bool {
         with { ($0.refusedUntil[host] ?? .now) > .now }
+    }
+
+    /// Notes that a host's socket listens, or does not.
+    func note(_ host: StandInHost, listens: Bool) {
+        with { values in
+            if listens { values.deafHosts.remove(host) } else { values.deafHosts.insert(host) }
+        }
+    }
+
+    /// Refuses new connections for so long, from the moment on that this returns.
+    func refuse(_ host: StandInHost, forSeconds seconds: Double) {
+        let healings = with { values in
+            values.refusedUntil[host] = .now + .seconds(3600)
+            return values.healings
+        }
+        wait { $0.deafHosts.contains(host) || $0.healings != healings }
+        // The time counts from when it began, else a short one could be over before anybody was refused.
+        with { values in
+            if values.healings == healings { values.refusedUntil[host] = .now + .seconds(seconds) }
+        }
+    }
+
+    /// Takes all faults away, also those that last. When this returns, connections are taken again.
+    func heal() {
+        with { values in
+            values.rules = []
+            values.refusedUntil = [:]
+            values.healings += 1
+        }
+        wait { $0.deafHosts.isEmpty || !$0.refusedUntil.isEmpty }
+    }
+
+    /// Waits until the listeners, which look every few milliseconds, have done it, or are stopped.
+    private func wait(until isDone: (borrowing Values) -> Bool) {
+        while !with({ $0.isStopped || isDone($0) }) { usleep(500) }
     }
 
     /// The faults that strike now, which are used up by that.
