@@ -4,8 +4,8 @@
 #include <immintrin.h>
 #include "kernels.h"
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
-#include "float_kernels.inc"
 #define SVC_F16C
+#include "float_kernels.inc"
 #include "quantized_sums.inc"
 #include "quantized_expand.inc"
 #include "quantized_expand_k.inc"
@@ -13,6 +13,7 @@
 #include "quantized_tile.inc"
 #include "quantize_rows.inc"
 #define SVC_ATTENTION_TILE 4
+#include "head_attention.inc"
 #include "cache_attention.inc"
 #include "sequence_attention.inc"
 

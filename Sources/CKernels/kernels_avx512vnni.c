@@ -4,9 +4,9 @@
 #include <immintrin.h>
 #include "kernels.h"
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma,f16c"))), apply_to = function)
-#include "float_kernels.inc"
 #define SVC_F16C
 #define SVC_AVX512
+#include "float_kernels.inc"
 #include "quantized_sums.inc"
 #include "quantized_expand.inc"
 #include "quantized_expand_k.inc"
@@ -14,6 +14,7 @@
 #include "quantized_tile.inc"
 #include "quantize_rows.inc"
 #define SVC_ATTENTION_TILE 8
+#include "head_attention.inc"
 #include "cache_attention.inc"
 #include "sequence_attention.inc"
 

@@ -8,6 +8,7 @@
 #include "quantized_tile.inc"
 #include "quantize_rows.inc"
 #define SVC_ATTENTION_TILE 4
+#include "head_attention.inc"
 #include "cache_attention.inc"
 #include "sequence_attention.inc"
 

@@ -42,7 +42,7 @@ extension ComputeBackend {
         let padded = AttentionMemory.paddedLength(memory.length)
         workspace.scoped {
             if products == .native {
-                let scores = workspace.take(Float.self, count: padded)
+                let scores = workspace.take(Float.self, count: 4 * padded)
                 kernels.pointee.attention(
                     queries.pointer, queries.columns, memory.keys, memory.values, memory.valueStride, queries.rows,
                     memory.length, heads, headDim, scale, scores, out.pointer, out.columns)

@@ -106,6 +106,9 @@ import Testing
         AttentionShape(rows: 2, length: 130, heads: 2, headDim: 48),
         AttentionShape(rows: 3, length: 64, heads: 3, headDim: 8),
         AttentionShape(rows: 2, length: 96, heads: 1, headDim: 40),
+        AttentionShape(rows: 1, length: 30, heads: 8, headDim: 32),
+        AttentionShape(rows: 1, length: 70, heads: 7, headDim: 40),
+        AttentionShape(rows: 5, length: 33, heads: 2, headDim: 24),
     ])
     func attentionFollowsItsFormula(shape: AttentionShape) {
         var generator = Generator(state: UInt64(shape.length))

@@ -173,7 +173,7 @@ typedef struct svc_kernels {
     // Scaled dot-product attention of `rows` queries over one sequence of `length` keys, all heads:
     // out[r][h·d…] = Σ_t softmax_t(scale · q[r][h·d…] · k[t][h·d…]) v[t][h·d…].
     // keys_transposed: [heads·head_dim][padded_length], padded_length = length rounded up to 16, zeros at the end;
-    // values: [length][ldv]; scores: room for padded_length floats.
+    // values: [length][ldv]; scores: room for 4 · padded_length floats.
     void (*attention)(const float *queries, size_t ldq, const float *keys_transposed, const float *values, size_t ldv,
                       size_t rows, size_t length, size_t heads, size_t head_dim, float scale, float *scores,
                       float *out, size_t ldout);
