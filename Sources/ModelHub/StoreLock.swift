@@ -7,15 +7,20 @@ import Foundation
 final class StoreLock: Sendable {
     private static let firstWait: Duration = .milliseconds(20)
     private static let longestWait: Duration = .milliseconds(250)
-    private let descriptor: Int32
+    /// Nil for what nobody has ever locked and who only looks does not lock either.
+    private let descriptor: Int32?
 
-    private init(descriptor: Int32) { self.descriptor = descriptor }
+    private init(descriptor: Int32?) { self.descriptor = descriptor }
 
     /// Takes the lock at `path`, or returns nil if somebody else has it.
-    static func tryAcquire(_ path: String) throws -> StoreLock? {
-        try Disk.makeDirectory((path as NSString).deletingLastPathComponent)
+    ///
+    /// - Parameter toLook: Whether nothing is going to be changed. Then the store is left as it is, without the lock's
+    ///   file if it has none, and need not be one that can be written to.
+    static func tryAcquire(_ path: String, toLook: Bool = false) throws -> StoreLock? {
+        if !toLook { try Disk.makeDirectory((path as NSString).deletingLastPathComponent) }
         // Not inherited by the programs we start, which would keep the lock after us.
-        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+        let descriptor = open(path, (toLook ? O_RDONLY : O_RDWR | O_CREAT) | O_CLOEXEC, 0o666)
+        if descriptor < 0, toLook, errno == ENOENT { return StoreLock(descriptor: nil) }
         guard descriptor >= 0 else { throw Disk.failure("lock", path) }
         while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
             if errno == EINTR { continue }
@@ -50,6 +55,7 @@ final class StoreLock: Sendable {
     /// Gives the lock back. Must be called exactly once. Closing alone would not do: a process that another thread
     /// is just starting has a copy of the descriptor until its program begins, and would keep the lock till then.
     func release() {
+        guard let descriptor else { return }
         flock(descriptor, LOCK_UN)
         close(descriptor)
     }

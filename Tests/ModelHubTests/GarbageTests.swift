@@ -27,6 +27,26 @@ import Testing
         #expect(Disk.status(fixture.directory + "/nothing") == nil)
     }
 
+    /// A store that came as a copy, or in an image, has no locks: who only looks makes none, and need not be able to.
+    @Test func aLookLeavesNothingBehind() async throws {
+        let fixture = try HubFixture()
+        let hub = try fixture.hub()
+        _ = try await hub.pull(try fixture.entry("one"))
+        try CareFixture.write(fixture.repository.temporary + "/17-abc/a.whl", [UInt8](repeating: 1, count: 500))
+        try Disk.removeTree(fixture.store.root + "/.locks")
+        let before = try Disk.files(below: fixture.directory)
+        let look = try hub.collectGarbage(dryRun: true)
+        #expect(look.items.map(\.kind) == [.temporary] && look.busy == [])
+        #expect(try Disk.files(below: fixture.directory) == before)
+        #expect(Disk.status(fixture.store.root + "/.locks") == nil)
+        // What somebody else is changing is still left alone.
+        let lock = try #require(try StoreLock.tryAcquire(fixture.repository.lockPath))
+        let busy = try hub.collectGarbage(dryRun: true)
+        #expect(busy.items == [] && busy.busy == [fixture.repository.name])
+        lock.release()
+        #expect(try hub.collectGarbage(dryRun: true).items == look.items)
+    }
+
     /// Each kind of leftover in our own store: when it is new, when it is old, and that looking changes nothing.
     @Test func leftoversOfOurOwnStore() async throws {
         let fixture = try HubFixture()

@@ -38,7 +38,7 @@ private struct GarbageCollection {
 
     mutating func run() throws {
         for repository in try repositories() {
-            guard let lock = try StoreLock.tryAcquire(repository.lockPath) else {
+            guard let lock = try StoreLock.tryAcquire(repository.lockPath, toLook: report.isDryRun) else {
                 report.busy.append(repository.name)
                 continue
             }
