@@ -6,6 +6,7 @@
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #define SVC_F16C
 #include "float_kernels.inc"
+#include "layout.inc"
 #include "quantized_sums.inc"
 #include "quantized_expand.inc"
 #include "quantized_expand_k.inc"
@@ -126,6 +127,7 @@ const svc_kernels svc_kernels_avx2 = {
     .quantized_dot = quantized_dot, .expand_row = expand_row, .cached_attention = cached_attention,
     .finite_magnitude = finite_magnitude, .quantize_iq4_nl = quantize_iq4_nl,
     .bias_activate = bias_activate, .sequence_attention = sequence_attention, .gathered_attention = gathered_attention,
+    .pack_int8 = pack_int8, .transpose = transpose,
 };
 #pragma clang attribute pop
 #endif

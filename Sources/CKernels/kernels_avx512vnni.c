@@ -7,6 +7,7 @@
 #define SVC_F16C
 #define SVC_AVX512
 #include "float_kernels.inc"
+#include "layout.inc"
 #include "quantized_sums.inc"
 #include "quantized_expand.inc"
 #include "quantized_expand_k.inc"
@@ -169,6 +170,7 @@ const svc_kernels svc_kernels_avx512vnni = {
     .quantized_dot = quantized_dot, .expand_row = expand_row, .cached_attention = cached_attention,
     .finite_magnitude = finite_magnitude, .quantize_iq4_nl = quantize_iq4_nl,
     .bias_activate = bias_activate, .sequence_attention = sequence_attention, .gathered_attention = gathered_attention,
+    .pack_int8 = pack_int8, .transpose = transpose,
 };
 #pragma clang attribute pop
 #endif

@@ -1,6 +1,7 @@
 // Plain C for any processor: the definition that the other instruction sets are held against.
 #include "kernels.h"
 #include "float_kernels.inc"
+#include "layout.inc"
 #include "quantized_sums.inc"
 #include "quantized_expand.inc"
 #include "quantized_expand_k.inc"
@@ -60,4 +61,5 @@ const svc_kernels svc_kernels_portable = {
     .quantized_dot = quantized_dot, .expand_row = expand_row, .cached_attention = cached_attention,
     .finite_magnitude = finite_magnitude, .quantize_iq4_nl = quantize_iq4_nl,
     .bias_activate = bias_activate, .sequence_attention = sequence_attention, .gathered_attention = gathered_attention,
+    .pack_int8 = pack_int8, .transpose = transpose,
 };

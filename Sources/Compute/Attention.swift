@@ -20,9 +20,11 @@ package struct AttentionMemory {
 
     /// Transposes `keys` `[length, hiddenSize]` into `storage`, which must hold `keyCount(…)` floats. `storage` and
     /// `values` must outlive the result.
-    package init(keys: MatrixView, values: MatrixView, storage: UnsafeMutablePointer<Float>) {
+    package init(
+        keys: MatrixView, values: MatrixView, storage: UnsafeMutablePointer<Float>, on backend: ComputeBackend
+    ) {
         precondition(keys.rows == values.rows && keys.rows > 0, "keys and values of different lengths")
-        svc_transpose_f32(
+        backend.kernels.pointee.transpose(
             keys.pointer, keys.columns, keys.rows, keys.columns, Self.paddedLength(keys.rows), storage)
         self.length = keys.rows
         self.keys = UnsafePointer(storage)

@@ -59,7 +59,7 @@ package struct Int8Linear: Sendable {
         self.correction = workspace.map { AlignedBuffer(count: columns, in: $0) } ?? AlignedBuffer(count: columns)
         if let bias { precondition(bias.count >= panels * Int(SVC_PANEL), "a bias is padded to whole panels") }
         if case .fixed(let multiplier) = activations {
-            svc_pack_int8(
+            backend.kernels.pointee.pack_int8(
                 weights, inputs, ids, outputs, inputs, Self.shift, packed.pointer, offset.pointer, correction.pointer)
             let prepared =
                 workspace.map { AlignedBuffer<Float>(count: columns, in: $0) } ?? AlignedBuffer(count: columns)
@@ -71,7 +71,8 @@ package struct Int8Linear: Sendable {
             }
             self.bias = prepared
         } else {
-            svc_pack_int8(weights, inputs, ids, outputs, inputs, 0, packed.pointer, offset.pointer, correction.pointer)
+            backend.kernels.pointee.pack_int8(
+                weights, inputs, ids, outputs, inputs, 0, packed.pointer, offset.pointer, correction.pointer)
             self.bias = bias
         }
         if backend.products == .openblas {

@@ -49,13 +49,14 @@ package struct SequenceMemory {
     }
 
     /// Takes one head out of keys and values `[length, heads · headDim]`.
-    package func store(head: Int, keys: MatrixView, values: MatrixView) {
+    package func store(head: Int, keys: MatrixView, values: MatrixView, on backend: ComputeBackend) {
         precondition(
             keys.rows == length && values.rows == length && keys.columns == heads * headDim && head < heads
                 && values.columns == heads * headDim, "shapes of keys and values")
         let padded = Self.padded(length)
         let transposed = self.keys(head)
-        svc_transpose_f32(keys.pointer + head * headDim, keys.columns, length, headDim, padded, transposed)
+        backend.kernels.pointee.transpose(
+            keys.pointer + head * headDim, keys.columns, length, headDim, padded, transposed)
         let rows = transposed + headDim * padded
         for row in 0..<length {
             (rows + row * headDim).update(from: values.row(row) + head * headDim, count: headDim)

@@ -107,7 +107,7 @@ package struct WeightQuantizer: Sendable {
         let packed = workspace.take(Int8.self, count: padded * rowBytes)
         let offsets = workspace.take(Int32.self, count: padded)
         let corrections = workspace.take(Int32.self, count: padded)
-        svc_pack_int8(
+        backend.kernels.pointee.pack_int8(
             UnsafeRawPointer(weights).assumingMemoryBound(to: Int8.self), rowBytes, nil, rows.count, rowBytes, 0,
             packed, offsets, corrections)
         return Piece(

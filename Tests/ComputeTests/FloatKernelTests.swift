@@ -139,7 +139,8 @@ import Testing
             let storage = TestMatrix(
                 rows: 1, columns: AttentionMemory.keyCount(length: shape.length, hiddenSize: hidden)
             ).view
-            let memory = AttentionMemory(keys: keyMatrix.view, values: valueMatrix.view, storage: storage.pointer)
+            let memory = AttentionMemory(
+                keys: keyMatrix.view, values: valueMatrix.view, storage: storage.pointer, on: backend)
             let out = TestMatrix(rows: shape.rows, columns: hidden)
             backend.attend(
                 TestMatrix(queries, rows: shape.rows, columns: hidden).view, to: memory, heads: shape.heads,

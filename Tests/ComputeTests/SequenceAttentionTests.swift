@@ -56,14 +56,16 @@ import Testing
         }
     }
 
-    private static func memory(_ problem: Problem, _ workspace: Workspace) -> SequenceMemory {
+    private static func memory(
+        _ problem: Problem, _ workspace: Workspace, on backend: ComputeBackend
+    ) -> SequenceMemory {
         let floats = SequenceMemory.floats(length: problem.length, heads: problem.heads, headDim: problem.headDim)
         let storage = workspace.take(Float.self, count: floats)
         storage.update(repeating: .nan, count: floats)
         let memory = SequenceMemory(
             length: problem.length, heads: problem.heads, headDim: problem.headDim, storage: storage)
         for head in 0..<problem.heads {
-            memory.store(head: head, keys: problem.keys.view, values: problem.values.view)
+            memory.store(head: head, keys: problem.keys.view, values: problem.values.view, on: backend)
         }
         return memory
     }
@@ -73,9 +75,9 @@ import Testing
         let rows = 11
         let problem = Problem(headDim: headDim, length: length, rows: rows)
         let workspace = Workspace()
-        let memory = Self.memory(problem, workspace)
         let scratch = workspace.take(Float.self, count: SequenceMemory.scratchFloats(length: length))
         for backend in nativeBackends {
+            let memory = Self.memory(problem, workspace, on: backend)
             for isBiased in [false, true] {
                 let out = TestMatrix(rows: rows, columns: problem.width)
                 for head in 0..<problem.heads {
@@ -102,9 +104,9 @@ import Testing
         let rows = 13
         let problem = Problem(headDim: headDim, length: length, rows: rows)
         let workspace = Workspace()
-        let memory = Self.memory(problem, workspace)
         let scratch = workspace.take(Float.self, count: SequenceMemory.scratchFloats(length: length))
         for backend in nativeBackends {
+            let memory = Self.memory(problem, workspace, on: backend)
             let together = TestMatrix(rows: rows, columns: problem.width)
             let alone = TestMatrix(rows: rows, columns: problem.width)
             for head in 0..<problem.heads {

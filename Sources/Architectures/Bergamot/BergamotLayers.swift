@@ -151,7 +151,8 @@ struct MultiHeadAttention: Sendable {
         return workspace.scoped {
             let keys = key(rows, sequences: sequences, on: backend, workspace)
             return zip(sequences, storage).map { sequence, storage in
-                AttentionMemory(keys: keys.slice(sequence), values: values.slice(sequence), storage: storage)
+                AttentionMemory(
+                    keys: keys.slice(sequence), values: values.slice(sequence), storage: storage, on: backend)
             }
         }
     }

@@ -159,7 +159,8 @@ extension [SequenceMemory] {
         let heads = first?.heads ?? 1
         batch.resources.pool.forEach(count * heads) { piece in
             let rows = batch.rows[piece / heads]
-            self[piece / heads].store(head: piece % heads, keys: keys.slice(rows), values: values.slice(rows))
+            self[piece / heads].store(
+                head: piece % heads, keys: keys.slice(rows), values: values.slice(rows), on: batch.resources.backend)
         }
     }
 }

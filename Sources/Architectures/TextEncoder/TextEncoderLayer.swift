@@ -92,7 +92,8 @@ struct TextEncoderLayer: Sendable {
                 let rows = batch.rows[text]
                 memories.initializeElement(
                     at: text,
-                    to: AttentionMemory(keys: k.slice(rows), values: v.slice(rows), storage: storage[text]))
+                    to: AttentionMemory(
+                        keys: k.slice(rows), values: v.slice(rows), storage: storage[text], on: resources.backend))
             }
             let scale = 1 / Float(x.columns / heads).squareRoot()
             resources.pool.forEach(pieces.count) { index, thread in

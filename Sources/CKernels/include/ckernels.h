@@ -6,8 +6,8 @@
 // `f32_gemm`, the attentions but `attention`, and `quantized_dot`, the last with the same bits in all tables that fuse
 // (their error bound is stated in docs/architecture.md).
 //
-// Matrices are row-major; `ld…` is the distance between rows in elements. "Packed" layouts are made by the
-// `svc_pack_…` functions below and are the same for every table.
+// Matrices are row-major; `ld…` is the distance between rows in elements. "Packed" layouts, made by `pack_int8` and
+// `svc_pack_f32`, are the same for every table.
 #pragma once
 
 #include <stddef.h>
@@ -43,7 +43,7 @@ typedef enum svc_activation {
     svc_activation_gelu_tanh = 5,  // x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))
 } svc_activation;
 
-// An int8 matrix [columns, depth] packed by svc_pack_int8: panels of 16 columns, in each the depth in groups of 4.
+// An int8 matrix [columns, depth] packed by pack_int8: panels of 16 columns, in each the depth in groups of 4.
 typedef struct svc_int8_matrix {
     const int8_t *packed;       // [ceil(columns/16)][paddedDepth/4][16][4]
     const int32_t *offset;      // [ceil(columns/16)·16]: kept_zero · Σ_k w[column][k], what is added to the signed sum; NULL: 0
@@ -199,6 +199,17 @@ typedef struct svc_kernels {
     void (*gathered_attention)(const float *queries, size_t ldq, size_t rows, const float *const *slots, size_t ldslots,
                                size_t length, size_t key_offset, size_t value_offset, size_t head_dim, float scale,
                                const float *bias, float *scores, float *out, size_t ldout);
+
+    // Packs rows of an int8 matrix [·, depth] whose rows are `ld` bytes apart: row ids[i] (or row i where ids is NULL)
+    // becomes column i of the packed matrix. kept_zero: 0 for signed sums; 127 for the sums of activations shifted by 127,
+    // as Marian computes them. packed: [ceil(columns/16)·16 · padded_depth] bytes; offset, correction:
+    // [ceil(columns/16)·16].
+    void (*pack_int8)(const int8_t *rows, size_t ld, const int32_t *ids, size_t columns, size_t depth, int32_t kept_zero,
+                      int8_t *packed, int32_t *offset, int32_t *correction);
+
+    // out[column][row] = source[row][column], rows padded with zeros to padded_rows, a multiple of 16. source rows are
+    // `ld` apart.
+    void (*transpose)(const float *source, size_t ld, size_t rows, size_t columns, size_t padded_rows, float *out);
 } svc_kernels;
 
 // The most capable instruction set that both the processor and the operating system support.
@@ -207,16 +218,7 @@ svc_isa svc_detect_isa(void);
 // The functions for an instruction set. NULL if it is not compiled in or not supported here.
 const svc_kernels *svc_kernels_for(svc_isa isa);
 
-// Packs rows of an int8 matrix [·, depth] whose rows are `ld` bytes apart: row ids[i] (or row i where ids is NULL)
-// becomes column i of the packed matrix. kept_zero: 0 for signed sums; 127 for the sums of activations shifted by 127,
-// as Marian computes them. packed: [ceil(columns/16)·16 · padded_depth] bytes; offset, correction: [ceil(columns/16)·16].
-void svc_pack_int8(const int8_t *rows, size_t ld, const int32_t *ids, size_t columns, size_t depth, int32_t kept_zero,
-                   int8_t *packed, int32_t *offset, int32_t *correction);
-
 // Packs a float matrix for f32_gemm. transposed = 0: source [depth, columns]; 1: source [columns, depth], of which
 // row ids[c] (or c where ids is NULL) becomes column c. packed: [ceil(columns/16)·16 · depth].
 void svc_pack_f32(const float *source, int transposed, const int32_t *ids, size_t columns, size_t depth,
                   float *packed);
-
-// out[column][row] = source[row][column], rows padded with zeros to padded_rows. source rows are `ld` apart.
-void svc_transpose_f32(const float *source, size_t ld, size_t rows, size_t columns, size_t padded_rows, float *out);
