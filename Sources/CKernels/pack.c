@@ -1,4 +1,5 @@
-// Layouts. Packing happens once per weight, or once per sentence for a shortlist; plain C is fast enough.
+// The layout of float weights, which few checkpoints have (8-bit ones: layout.inc). Packing happens once per weight, or
+// once per sentence for a shortlist; plain C is fast enough.
 #include <string.h>
 #include "ckernels.h"
 

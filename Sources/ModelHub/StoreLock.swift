@@ -15,14 +15,15 @@ final class StoreLock: Sendable {
     /// Takes the lock at `path`, or returns nil if somebody else has it.
     ///
     /// - Parameter toLook: Whether nothing is going to be changed. Then the store is left as it is, without the lock's
-    ///   file if it has none, and need not be one that can be written to.
+    ///   file if it has none, and need not be one that can be written to; others may look at the same time.
     static func tryAcquire(_ path: String, toLook: Bool = false) throws -> StoreLock? {
         if !toLook { try Disk.makeDirectory((path as NSString).deletingLastPathComponent) }
         // Not inherited by the programs we start, which would keep the lock after us.
         let descriptor = open(path, (toLook ? O_RDONLY : O_RDWR | O_CREAT) | O_CLOEXEC, 0o666)
         if descriptor < 0, toLook, errno == ENOENT { return StoreLock(descriptor: nil) }
         guard descriptor >= 0 else { throw Disk.failure("lock", path) }
-        while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+        // Shared to look: network file systems lock for one alone only what is open for writing.
+        while flock(descriptor, (toLook ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0 {
             if errno == EINTR { continue }
             let held = errno == EWOULDBLOCK
             let error = Disk.failure("lock", path)

@@ -27,7 +27,7 @@ import Testing
         #expect(Disk.status(fixture.directory + "/nothing") == nil)
     }
 
-    /// A store that came as a copy, or in an image, has no locks: who only looks makes none, and need not be able to.
+    /// A store that came as a copy, or in an image, has no locks: who only looks makes none.
     @Test func aLookLeavesNothingBehind() async throws {
         let fixture = try HubFixture()
         let hub = try fixture.hub()
@@ -44,7 +44,12 @@ import Testing
         let busy = try hub.collectGarbage(dryRun: true)
         #expect(busy.items == [] && busy.busy == [fixture.repository.name])
         lock.release()
+        // Those who look do not keep one another from it, but do keep away who changes things.
+        let other = try #require(try StoreLock.tryAcquire(fixture.repository.lockPath, toLook: true))
         #expect(try hub.collectGarbage(dryRun: true).items == look.items)
+        #expect(try hub.collectGarbage(dryRun: false).busy == [fixture.repository.name])
+        other.release()
+        #expect(try hub.collectGarbage(dryRun: false).items == look.items)
     }
 
     /// Each kind of leftover in our own store: when it is new, when it is old, and that looking changes nothing.
