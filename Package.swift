@@ -137,7 +137,8 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["ModelHub", "SelfTest", systemPackage], path: "Tests/TestSupport",
             swiftSettings: strict),
-        tests("Compute", []),
+        .target(name: "TileEmulator", path: "Tests/TileEmulator"),
+        tests("Compute", ["TileEmulator"]),
         tests("Checkpoints", []),
         tests("Tokenizers", ["Checkpoints"]),
         tests("Architectures", ["Compute", "Checkpoints"]),

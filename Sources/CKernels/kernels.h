@@ -6,4 +6,9 @@ extern const svc_kernels svc_kernels_portable;
 #if defined(__x86_64__)
 extern const svc_kernels svc_kernels_avx2;
 extern const svc_kernels svc_kernels_avx512vnni;
+// The same but for the functions below.
+extern const svc_kernels svc_kernels_amx;
+
+void svc_amx_int8_gemm(const uint8_t *a, size_t lda, const svc_int8_matrix *w, size_t rows, const float *scales,
+                       const float *bias, float *out, size_t ldout);
 #endif

@@ -163,14 +163,17 @@ static void f32_gemm(const float *a, size_t lda, const float *packed, size_t row
     }
 }
 
-const svc_kernels svc_kernels_avx512vnni = {
-    .name = "avx512vnni", .quantize = quantize, .int8_gemm = int8_gemm, .f32_gemm = f32_gemm,
-    .layer_norm = layer_norm, .activate = activate, .add = add, .max_magnitude = max_magnitude, .softmax = softmax,
-    .log_sum_exp = log_sum_exp, .argmax = argmax, .ssru = ssru, .attention = attention, .rms_norm = rms_norm, .gate = gate, .rope = rope,
-    .quantized_dot = quantized_dot, .expand_row = expand_row, .cached_attention = cached_attention,
-    .finite_magnitude = finite_magnitude, .quantize_iq4_nl = quantize_iq4_nl,
-    .bias_activate = bias_activate, .sequence_attention = sequence_attention, .gathered_attention = gathered_attention,
-    .pack_int8 = pack_int8, .transpose = transpose,
-};
+#define TABLE(set, int8_product)                                                                                       \
+    {                                                                                                                  \
+        .name = set, .quantize = quantize, .int8_gemm = int8_product, .f32_gemm = f32_gemm, .layer_norm = layer_norm,  \
+        .activate = activate, .add = add, .max_magnitude = max_magnitude, .softmax = softmax,                          \
+        .log_sum_exp = log_sum_exp, .argmax = argmax, .ssru = ssru, .attention = attention, .rms_norm = rms_norm,      \
+        .gate = gate, .rope = rope, .quantized_dot = quantized_dot, .expand_row = expand_row,                          \
+        .cached_attention = cached_attention, .finite_magnitude = finite_magnitude,                                    \
+        .quantize_iq4_nl = quantize_iq4_nl, .bias_activate = bias_activate, .sequence_attention = sequence_attention,  \
+        .gathered_attention = gathered_attention, .pack_int8 = pack_int8, .transpose = transpose,                      \
+    }
+const svc_kernels svc_kernels_avx512vnni = TABLE("avx512vnni", int8_gemm);
+const svc_kernels svc_kernels_amx = TABLE("amx", svc_amx_int8_gemm);
 #pragma clang attribute pop
 #endif

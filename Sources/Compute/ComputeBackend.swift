@@ -33,6 +33,14 @@ package struct ComputeBackend: @unchecked Sendable {
         if products == .openblas { OpenBLAS.useOneThreadPerCall() }
     }
 
+    /// A backend on an instruction set without asking whether this machine has it: for tests, which emulate what it lacks.
+    package init?(emulating instructionSet: InstructionSet) {
+        guard let table = svc_kernels_of(instructionSet.code) else { return nil }
+        self.instructionSet = instructionSet
+        products = .native
+        kernels = table
+    }
+
     /// A backend as the environment asks for it: `SVC_CPU_ISA` caps the instruction set, `SVC_COMPUTE=openblas`
     /// forces OpenBLAS.
     ///

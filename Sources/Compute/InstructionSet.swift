@@ -8,7 +8,7 @@ package enum InstructionSet: String, CaseIterable, Sendable, Comparable {
     case avx2
     /// AVX-512 with the 8-bit dot product (VNNI).
     case avx512vnni
-    /// AMX tiles. Accepted as a cap; the kernels that run under it are those of `avx512vnni`.
+    /// AVX-512 with AMX, which multiplies tiles of 8-bit integers.
     case amx
 
     private var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
@@ -18,6 +18,7 @@ package enum InstructionSet: String, CaseIterable, Sendable, Comparable {
     /// The most capable set that both this processor and its operating system support.
     package static let detected: InstructionSet =
         switch svc_detect_isa() {
+        case svc_isa_amx: .amx
         case svc_isa_avx512vnni: .avx512vnni
         case svc_isa_avx2: .avx2
         default: .portable
@@ -30,7 +31,8 @@ package enum InstructionSet: String, CaseIterable, Sendable, Comparable {
         switch self {
         case .portable: svc_isa_portable
         case .avx2: svc_isa_avx2
-        case .avx512vnni, .amx: svc_isa_avx512vnni
+        case .avx512vnni: svc_isa_avx512vnni
+        case .amx: svc_isa_amx
         }
     }
 }

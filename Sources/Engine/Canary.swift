@@ -70,7 +70,8 @@ enum Canary {
     }
 
     private static func expect(_ answer: String, _ known: CatalogCanary) throws {
-        guard answer.localizedCaseInsensitiveContains(known.answer) else {
+        // By Unicode's mapping, not by the user's language: in Turkish "I" is not the capital of "i".
+        guard answer.lowercased().contains(known.answer.lowercased()) else {
             throw failure("\"\(answer)\" for \"\(known.input)\", which should have \"\(known.answer)\" in it")
         }
     }

@@ -1,6 +1,7 @@
 import Compute
 import Synchronization
 import Testing
+import TileEmulator
 
 /// A small deterministic generator, so that a failing case can be run again (SplitMix64).
 struct Generator: RandomNumberGenerator {
@@ -52,10 +53,16 @@ struct TestMatrix {
     var bits: [UInt32] { values.map(\.bitPattern) }
 }
 
-/// Every backend that this machine can run.
-let everyBackend: [ComputeBackend] =
-    InstructionSet.available.map { ComputeBackend(instructionSet: $0) } + [ComputeBackend(products: .openblas)]
-let nativeBackends: [ComputeBackend] = InstructionSet.available.map { ComputeBackend(instructionSet: $0) }
+/// The kernels of every instruction set. Those of AMX run everywhere where AVX-512 does: where the processor has no tiles,
+/// their instructions are emulated, one by one.
+let nativeBackends: [ComputeBackend] =
+    InstructionSet.available.map { ComputeBackend(instructionSet: $0) } + [emulatedTiles].compactMap(\.self)
+/// Those, and OpenBLAS.
+let everyBackend: [ComputeBackend] = nativeBackends + [ComputeBackend(products: .openblas)]
+
+/// AMX by emulation, on a processor that has everything else it takes.
+let emulatedTiles: ComputeBackend? =
+    InstructionSet.detected == .avx512vnni && svc_emulate_tiles() != 0 ? ComputeBackend(emulating: .amx) : nil
 
 extension ComputeBackend: CustomTestStringConvertible {
     /// How a test names it.

@@ -24,6 +24,7 @@ typedef enum svc_isa {
     svc_isa_portable = 0,
     svc_isa_avx2 = 1,
     svc_isa_avx512vnni = 2,
+    svc_isa_amx = 3,
 } svc_isa;
 
 // Tells the processor that this is a loop that waits for another thread.
@@ -212,11 +213,15 @@ typedef struct svc_kernels {
     void (*transpose)(const float *source, size_t ld, size_t rows, size_t columns, size_t padded_rows, float *out);
 } svc_kernels;
 
-// The most capable instruction set that both the processor and the operating system support.
+// The most capable instruction set that both the processor and the operating system support. Asks Linux for the use of
+// tiles, where the processor has some.
 svc_isa svc_detect_isa(void);
 
 // The functions for an instruction set. NULL if it is not compiled in or not supported here.
 const svc_kernels *svc_kernels_for(svc_isa isa);
+
+// The same without asking what is supported here. NULL if it is not compiled in.
+const svc_kernels *svc_kernels_of(svc_isa isa);
 
 // Packs a float matrix for f32_gemm. transposed = 0: source [depth, columns]; 1: source [columns, depth], of which
 // row ids[c] (or c where ids is NULL) becomes column c. packed: [ceil(columns/16)·16 · depth].
