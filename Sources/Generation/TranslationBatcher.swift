@@ -11,10 +11,11 @@ package final class TranslationBatcher: WorkSource {
     package struct Limits: Sendable {
         /// Requests that may wait or run; one more is refused.
         package var waitingRequests = 512
-        /// Hypotheses in one batch.
-        package var batchRows = 32
+        /// Hypotheses in one batch. The 8-bit kernels take a dozen rows at a time; with more, what attention reads of the
+        /// sources no longer stays in the second-level cache of a worker.
+        package var batchRows = 12
         /// Source tokens in one batch.
-        package var batchTokens = 1024
+        package var batchTokens = 384
         /// Batches that are computed at once: 1 for a model whose operations the compute pool's threads share.
         package var concurrentBatches = Int.max
 
