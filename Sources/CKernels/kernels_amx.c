@@ -1,18 +1,40 @@
 // AVX-512 with AMX: tiles multiply up to 16 rows by 16 columns over 64 inputs with one instruction, where VNNI multiplies
 // one row. The sums are exact, so the bits are those of the other tables. Everything but products of 8-bit matrices with
 // many rows is done as by kernels_avx512vnni.c.
+//
+// There are eight registers of up to 16 rows of 64 bytes, a thread's own (Intel's Architectures Software Developer's
+// Manual, volume 1, chapter 18).
 #if defined(__x86_64__)
-#include "tiles.h"
+#include <immintrin.h>
 #include "kernels.h"
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,amx-tile,amx-int8"))), apply_to = function)
 #define INLINE static inline __attribute__((always_inline))
+#include "int8_store.inc"
 
 // From how many rows on tiles multiply. Fewer leave most of a tile empty, and wait for weights rather than for products.
 #define TILED_ROWS 8
 // Inputs that a tile multiplies at a time.
 #define TILE_DEPTH 64
-// Bytes of 16 columns over those.
-#define PANEL_STEP (16 * TILE_DEPTH)
+
+// Rows and bytes of a row of each register.
+typedef struct tile_shapes {
+    uint8_t palette, first_row, reserved[14];
+    uint16_t row_bytes[16];
+    uint8_t rows[16];
+} tile_shapes;
+
+// The registers of a product: sums in 0 … 3, of which each two belong to a block of rows; 4 … 7 hold 64 bytes of depth,
+// 4 and 5 of the two blocks, 6 and 7 of weights. With one block, sums 0 … 3 are its own, and 5 … 7 hold weights.
+INLINE void shape_tiles(int first_rows, int second_rows) {
+    tile_shapes shapes = {.palette = 1};
+    const int last = second_rows ? second_rows : first_rows;
+    for (int t = 0; t < 8; t++) shapes.row_bytes[t] = 64;
+    shapes.rows[0] = shapes.rows[1] = shapes.rows[4] = (uint8_t)first_rows;
+    shapes.rows[2] = shapes.rows[3] = (uint8_t)last;
+    shapes.rows[5] = second_rows ? (uint8_t)second_rows : 16;
+    shapes.rows[6] = shapes.rows[7] = 16;
+    _tile_loadconfig(&shapes);
+}
 
 // A product of one block of at most 16 rows, or of two, which share the weights that are loaded.
 typedef struct tile_product {
@@ -27,19 +49,10 @@ typedef struct tile_product {
 
 // What becomes of the sums [count][16] of the rows from `row` on in the 16 columns from c on.
 static void store_panel(const int32_t *sums, const tile_product *p, size_t row, size_t count, size_t c) {
-    const svc_int8_matrix *w = p->w;
-    const __m512i correction = _mm512_loadu_si512(w->correction + c);
-    const __m512 column_scales = w->scales ? _mm512_loadu_ps(w->scales + c) : _mm512_setzero_ps();
-    const __m512 bias = p->bias ? _mm512_loadu_ps(p->bias + c) : _mm512_setzero_ps();
-    const size_t width = w->columns - c;
-    const __mmask16 mask = width >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << width) - 1);
-    float *out = p->out + row * p->ldout + c;
+    const __m512i correction = _mm512_loadu_si512(p->w->correction + c);
     for (size_t r = 0; r < count; r++) {
         const __m512i sum = _mm512_add_epi32(_mm512_load_si512(sums + 16 * r), correction);
-        __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_set1_ps(p->scales[row + r]));
-        if (w->scales) y = _mm512_mul_ps(y, column_scales);
-        if (p->bias) y = _mm512_add_ps(y, bias);
-        _mm512_mask_storeu_ps(out + r * p->ldout, mask, y);
+        store_int8(sum, _mm512_set1_ps(p->scales[row + r]), p->w, p->bias, c, p->out + (row + r) * p->ldout);
     }
 }
 
@@ -156,7 +169,7 @@ void svc_amx_int8_gemm(const uint8_t *a, size_t lda, const svc_int8_matrix *w, s
                 .bias = bias, .out = out + start * ldout, .ldout = ldout,
             };
             if (p.first != first || p.second != second) {
-                svc_shape_tiles((int)p.first, (int)p.second);
+                shape_tiles((int)p.first, (int)p.second);
                 first = p.first;
                 second = p.second;
             }

@@ -18,6 +18,7 @@
 #include "head_attention.inc"
 #include "cache_attention.inc"
 #include "sequence_attention.inc"
+#include "int8_store.inc"
 
 #define MAX_ROWS 12
 
@@ -75,12 +76,7 @@ INLINE void int8_block(const uint8_t *a, size_t lda, const svc_int8_matrix *w, s
             __m512i sum = sums[r][p];
 #pragma clang loop unroll(full)
             for (int chain = 1; chain < chains; chain++) sum = _mm512_add_epi32(sum, sums[r][chain * panels + p]);
-            __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale);
-            if (w->scales) y = _mm512_mul_ps(y, _mm512_loadu_ps(w->scales + c));
-            if (bias) y = _mm512_add_ps(y, _mm512_loadu_ps(bias + c));
-            const size_t width = w->columns - c;
-            const __mmask16 mask = width >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << width) - 1);
-            _mm512_mask_storeu_ps(out + (size_t)r * ldout + c, mask, y);
+            store_int8(sum, scale, w, bias, c, out + (size_t)r * ldout);
         }
     }
 }
