@@ -11,9 +11,11 @@ package final class TranslationBatcher: WorkSource {
     package struct Limits: Sendable {
         /// Requests that may wait or run; one more is refused.
         package var waitingRequests = 512
-        /// Hypotheses in one batch. The 8-bit kernels take a dozen rows at a time; with more, what attention reads of the
+        /// Sentences in one batch. The 8-bit kernels take a dozen rows at a time; with more, what attention reads of the
         /// sources no longer stays in the second-level cache of a worker.
-        package var batchRows = 12
+        package var batchSentences = 12
+        /// Hypotheses in one batch: those of a sentence share what is read of its source.
+        package var batchRows = 32
         /// Source tokens in one batch.
         package var batchTokens = 384
         /// Batches that are computed at once: 1 for a model whose operations the compute pool's threads share.
@@ -210,7 +212,10 @@ package final class TranslationBatcher: WorkSource {
         for candidate in window where batch.count < share {
             let job = state.ring[candidate.entry].job
             let beam = job.request.search.beamSize
-            guard batch.isEmpty || (rows + beam <= limits.batchRows && tokens + candidate.length <= limits.batchTokens)
+            guard
+                batch.isEmpty
+                    || (batch.count < limits.batchSentences && rows + beam <= limits.batchRows
+                        && tokens + candidate.length <= limits.batchTokens)
             else { break }
             batch.append(Item(job: job, unit: candidate.unit))
             taken[candidate.entry, default: []].insert(candidate.unit)

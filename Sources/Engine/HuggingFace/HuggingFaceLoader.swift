@@ -64,6 +64,7 @@ struct HuggingFaceLoader {
         var limits = TranslationBatcher.Limits()
         // The compute pool's threads share each operation of such a model, and large batches read its weights seldom.
         limits.concurrentBatches = 1
+        limits.batchSentences = 128
         limits.batchRows = 128
         limits.batchTokens = 4096
         let batcher = TranslationBatcher(
