@@ -40,6 +40,9 @@ package final class WeightBinder {
     /// The shape of a tensor, which has to be there.
     package func shape(_ name: String) throws -> [Int] { try checkpoint.tensor(rename(name)).shape }
 
+    /// The bytes of a tensor, which has to be there.
+    func bytes(_ name: String) throws -> ByteRegion { try checkpoint.tensor(rename(name)).bytes }
+
     /// Says that a tensor has its place although nothing is read from it: a copy of a tied matrix, a table that a
     /// formula makes. Does nothing if the checkpoint does not have it.
     package func ignore(_ name: String) { used.insert(rename(name)) }

@@ -7,6 +7,7 @@
 #include "quantized_expand_k.inc"
 #include "quantized_dot.inc"
 #include "quantized_tile.inc"
+#include "nibble_planes.inc"
 #include "quantize_rows.inc"
 #define SVC_ATTENTION_TILE 4
 #include "head_attention.inc"
@@ -61,5 +62,6 @@ const svc_kernels svc_kernels_portable = {
     .quantized_dot = quantized_dot, .expand_row = expand_row, .cached_attention = cached_attention,
     .finite_magnitude = finite_magnitude, .quantize_iq4_nl = quantize_iq4_nl,
     .bias_activate = bias_activate, .sequence_attention = sequence_attention, .gathered_attention = gathered_attention,
-    .pack_int8 = pack_int8, .transpose = transpose,
+    .pack_int8 = pack_int8, .transpose = transpose, .join_planes = join_planes,
+    .bound_planes = bound_planes,
 };

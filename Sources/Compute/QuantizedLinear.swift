@@ -91,6 +91,14 @@ package struct QuantizedLinear: @unchecked Sendable {
         self.owner = owner
     }
 
+    /// The layer of some of the outputs.
+    func rows(_ range: Range<Int>) -> QuantizedLinear {
+        precondition(range.lowerBound >= 0 && range.upperBound <= outputs, "outputs \(range) of \(outputs)")
+        return QuantizedLinear(
+            weights: weights + range.lowerBound * type.rowBytes(inputs), type: type, inputs: inputs,
+            outputs: range.count, scales: scales.map { $0 + range.lowerBound }, owner: owner)
+    }
+
     /// The bytes of the weights.
     package var sizeBytes: Int { type.rowBytes(inputs) * outputs + (scales == nil ? 0 : 4 * outputs) }
 

@@ -8,9 +8,10 @@ package protocol CausalLanguageModel: Sendable {
     var vocabularySize: Int { get }
     /// What the model keeps of each position.
     var cacheLayout: KVCacheLayout { get }
-    /// Bytes of the weights.
+    /// Bytes of the weights, and of what may be made of them.
     var sizeBytes: Int { get }
-    /// Bytes of the weights that a step reads: all but those of an embedding that is not the output's matrix too.
+    /// Bytes of the weights that a step for one greedy answer reads: all but those of an embedding that is not the
+    /// output's matrix too, and of an output whose products are bounded as much as the bounds take.
     var stepBytes: Int { get }
 
     /// Whether a sequence with a prompt of so many tokens may begin with the full pages of another that began with the
@@ -23,7 +24,8 @@ package protocol CausalLanguageModel: Sendable {
     /// their order, in scratch memory: `[wanted rows, hiddenSize]`.
     func hiddenStates(_ step: DecoderStep) -> MatrixView
 
-    /// The logits after such states, in scratch memory: `[rows, vocabularySize]`.
+    /// The logits after such states, in scratch memory: `[rows, vocabularySize]`. Where the segments want the largest of
+    /// one row and nothing else, what is surely smaller may be −∞.
     func logits(_ hiddenStates: MatrixView, _ step: DecoderStep) -> MatrixView
 }
 

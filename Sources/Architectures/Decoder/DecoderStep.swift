@@ -5,6 +5,8 @@ package struct DecoderSegment {
     /// Which rows' logits are wanted.
     package enum Logits: Sendable {
         case none, last, all
+        /// The last row's, of which only the largest matters: others may be −∞.
+        case largestOfLast
     }
 
     /// The sequence's cache, with room reserved for the tokens.
@@ -72,6 +74,12 @@ package struct DecoderStep {
         let angles: RoPE.Angles?
     }
 
+    /// Whether the largest logit of one row is all that is wanted of the step.
+    var wantsLargestAlone: Bool {
+        var wanted = segments.lazy.map(\.logits).filter { $0 != .none }.makeIterator()
+        return wanted.next() == .largestOfLast && wanted.next() == nil
+    }
+
     /// The rows whose logits are wanted, or nil if that is all of them.
     ///
     /// - Parameter rope: of the last layer.
@@ -79,7 +87,7 @@ package struct DecoderStep {
         let counts = segments.map { segment in
             switch segment.logits {
             case .none: 0
-            case .last: min(1, segment.tokens.count)
+            case .last, .largestOfLast: min(1, segment.tokens.count)
             case .all: segment.tokens.count
             }
         }

@@ -48,8 +48,8 @@ final class StackedDecoder<Block: DecoderBlock>: CausalLanguageModel {
         ropes = rotations.map { $0.rope.dividing(by: divisors) }
         try binder.finish()
         self.configuration = configuration
-        sizeBytes = binder.sizeBytes
-        stepBytes = binder.sizeBytes - embedding.lookupBytes
+        sizeBytes = binder.sizeBytes + embedding.boundedBytes
+        stepBytes = binder.sizeBytes - embedding.unreadBytes
         cacheLayout = KVCacheLayout(layers: blocks.map(\.attention.cacheLayer))
     }
 

@@ -97,6 +97,22 @@ typedef struct svc_query {
     size_t first, end;   // the positions it sees: first … end − 1, at least one
 } svc_query;
 
+// A matrix of svc_weight_q8_0 in two planes: of each weight + 128 the upper four bits, from which alone all products are
+// bounded, and the lower. Of a group of 64 weights, two blocks, byte 4i + j of a plane has element 4 ⌊i/2⌋ + j of the first
+// block (i even) or the second in its low nibble, and the element 16 places on in its high one.
+typedef struct svc_nibble_planes {
+    const uint8_t *upper, *lower;  // [rows][columns/2]
+    const uint16_t *units;         // [rows][columns/32], 7 more to read at the end: what a block is multiplied by, halves
+    const float *reach;            // [rows]: how far a product may be from its estimate, for every |unit| · ‖x‖ of a block
+    size_t columns;                // a multiple of 64
+} svc_nibble_planes;
+
+// A vector to be multiplied by such a matrix, as svc_bound_input has made it ready: x ≈ unit/16 · (256 · high + low).
+typedef struct svc_bounded_vector {
+    const int8_t *high, *low;               // [columns], each group of 64 as its weights lie in a plane
+    const float *units, *offsets, *norms;  // for each block, and zeros up to a multiple of 8
+} svc_bounded_vector;
+
 typedef struct svc_kernels {
     const char *name;
 
@@ -123,6 +139,14 @@ typedef struct svc_kernels {
 
     // One row of `columns` weights as floats.
     void (*expand_row)(svc_weight_type type, const uint8_t *row, size_t columns, float *out);
+
+    // Rows first … first + count − 1 as they were before svc_split_q8_0. rows: [count][columns/32] blocks.
+    void (*join_planes)(const svc_nibble_planes *planes, size_t first, size_t count, uint8_t *rows);
+
+    // bounds[r − first] ≥ what quantized_dot gives for row r and x, by the upper plane alone; infinite or NaN where a unit is.
+    // Returns r − first for the row whose product is surely the largest as far as bounds from below tell.
+    size_t (*bound_planes)(const svc_nibble_planes *planes, size_t first, size_t count, const svc_bounded_vector *x,
+                           float *bounds);
 
     // max |x[i]|; NaN if one of them is infinite or no number.
     float (*finite_magnitude)(const float *x, size_t count);
@@ -227,3 +251,19 @@ const svc_kernels *svc_kernels_of(svc_isa isa);
 // row ids[c] (or c where ids is NULL) becomes column c. packed: [ceil(columns/16)·16 · depth].
 void svc_pack_f32(const float *source, int transposed, const int32_t *ids, size_t columns, size_t depth,
                   float *packed);
+
+// Rows of svc_weight_q8_0 as planes of nibbles: what svc_nibble_planes holds of them, which see. columns: a multiple of 64.
+void svc_split_q8_0(const uint8_t *rows, size_t count, size_t columns, uint8_t *upper, uint8_t *lower, uint16_t *units,
+                    float *reach);
+
+// Makes a vector ready for bound_planes: high, low: [columns]; units, offsets, norms: [columns/32 rounded up to 8]. Returns 0
+// for numbers that cannot be bounded: NaN, infinity, or 1e15 and more.
+int svc_bound_input(const float *x, size_t columns, int8_t *high, int8_t *low, float *units, float *offsets, float *norms);
+
+// Turns bounds of the rows first … first + count − 1 into their products with x, as quantized_dot gives them, where they reach
+// `least` or are NaN, and into −∞ elsewhere. row: room for one row of blocks.
+void svc_products_above(const svc_kernels *kernels, const svc_nibble_planes *planes, size_t first, size_t count,
+                        const float *x, float least, float *bounds, uint8_t *row);
+
+// How many of the values are at least `least`, or NaN.
+size_t svc_count_not_below(const float *values, size_t count, float least);

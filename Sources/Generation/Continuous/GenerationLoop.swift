@@ -241,7 +241,7 @@ final class GenerationLoop {
         let segments = parts.map { part in
             DecoderSegment(
                 cache: part.sequence.cache, tokens: part.sequence.uncomputed.prefix(part.count),
-                logits: part.sequence.wantsPromptLogits ? .all : part.reachesEnd ? .last : .none,
+                logits: wanted(of: part),
                 promptTokens: part.sequence.owner.request.prompt.count)
         }
         let logits = model.forward(DecoderStep(segments, resources))
@@ -261,6 +261,14 @@ final class GenerationLoop {
             advance(sequence, by: part.count)
         }
         return choose(choosing, columns: logits.columns)
+    }
+
+    private func wanted(of part: Part) -> DecoderSegment.Logits {
+        if part.sequence.wantsPromptLogits { return .all }
+        guard part.reachesEnd else { return .none }
+        // Of tokens that the tokenizer does not know none is chosen, and one of them might have the largest logit.
+        let isChosenFromAll = tokenizer.vocabularySize == model.vocabularySize
+        return isChosenFromAll && part.sequence.wantsLargestLogit ? .largestOfLast : .last
     }
 
     /// Notes computed tokens, and makes full pages known to others.

@@ -92,11 +92,20 @@ final class GenerationSequence {
         owner.request.wantsPromptLogprobs && choice == 0 && owner.promptLogprobs.count < owner.request.prompt.count
     }
 
+    /// Whether the next token is that with the largest logit, and nobody asks for the others.
+    var wantsLargestLogit: Bool {
+        sampler.takesLargest && mask == nil && forbidden.isEmpty && owner.request.topLogprobs == nil
+    }
+
+    /// Tokens that may not come next.
+    private var forbidden: [Int32] {
+        generated < owner.request.minTokens && !owner.request.ignoresEndOfGeneration ? endTokens : []
+    }
+
     /// Chooses the next token from its logits. Returns the piece to send; its `finish` says whether that was the last.
     func choose(_ logits: UnsafeMutablePointer<Float>, count: Int, on backend: ComputeBackend) -> GenerationPiece {
         let request = owner.request
         let mayEnd = generated >= request.minTokens && !request.ignoresEndOfGeneration
-        let forbidden = generated < request.minTokens && !request.ignoresEndOfGeneration ? endTokens : []
         if mask != nil { updateMask(mayEnd: mayEnd) }
         let chosen = sampler.next(
             logits: logits, count: count, allowed: mask, forbidden: mask == nil ? forbidden : [],

@@ -68,6 +68,9 @@ package struct Sampler: Sendable {
         random = RandomSource(seed: options.seed, choice: choice)
     }
 
+    /// Whether the largest logit decides, as the model gives it, where neither a mask nor forbidden tokens are given.
+    var takesLargest: Bool { factor == 0 && adjustments.isNone }
+
     /// Chooses the next token and takes note of it for the penalties.
     ///
     /// - Parameters:

@@ -1,0 +1,182 @@
+import Compute
+import Synchronization
+import Testing
+
+/// The largest outputs of a matrix without all others: whatever is bounded, the result is that of the whole product.
+@Suite struct BoundedProductTests {
+    private let pool = ThreadPool(threads: 2)
+
+    /// A matrix of Q8_0 blocks with random weights and, at `likely`, rows that follow x, whose products stand out.
+    private static func blocks(
+        rows: Int, x: [Float], likely: [Int], _ generator: inout Generator
+    ) -> [UInt8] {
+        let columns = x.count
+        var bytes: [UInt8] = []
+        for row in 0..<rows {
+            let isLikely = likely.contains(row)
+            for block in 0..<(columns / 32) {
+                let scale = Float.random(in: 0.001...0.01, using: &generator)
+                let half = QuantizedLinearTests.halfBits(row % 3 == 0 && !isLikely ? -scale : scale)
+                bytes += [UInt8(half & 0xff), UInt8(half >> 8)]
+                for k in 0..<32 {
+                    let weight =
+                        isLikely
+                        ? (x[32 * block + k] < 0 ? -127 : 127) : Int.random(in: -127...127, using: &generator)
+                    bytes.append(UInt8(bitPattern: Int8(weight)))
+                }
+            }
+        }
+        return bytes
+    }
+
+    /// A matrix and its planes.
+    private struct Pair {
+        let linear: QuantizedLinear
+        let bounded: BoundedProduct
+
+        init(_ blocks: [UInt8], rows: Int, columns: Int, released: @escaping (Range<Int>) -> Void = { _ in }) throws {
+            let buffer = AlignedBuffer(blocks)
+            linear = QuantizedLinear(
+                weights: buffer.pointer, type: .q8_0, inputs: columns, outputs: rows, owner: buffer)
+            bounded = try #require(BoundedProduct(linear, released: released))
+        }
+    }
+
+    private func whole(_ pair: Pair, _ x: [Float], on backend: ComputeBackend) -> [Float] {
+        let out = TestMatrix(rows: 1, columns: pair.linear.outputs)
+        pair.linear.apply(TestMatrix(x, rows: 1, columns: x.count).view, into: out.view, on: backend, pool)
+        return out.values
+    }
+
+    /// The bounded product, nil where it was not done.
+    private func bounded(_ pair: Pair, _ x: [Float], on backend: ComputeBackend) -> [Float]? {
+        let out = TestMatrix(rows: 1, columns: pair.linear.outputs)
+        let view = TestMatrix(x, rows: 1, columns: x.count).view
+        return pair.bounded.apply(view, into: out.view, on: backend, pool, Workspace()) ? out.values : nil
+    }
+
+    /// What is there has the bits of the whole product, and nothing is missing that is as large.
+    private func expectLargest(_ found: [Float], _ all: [Float], isCopied: Bool, _ comment: Comment) {
+        let largest = all.filter { !$0.isNaN }.max() ?? .nan
+        var known = 0
+        for (row, (value, exact)) in zip(found, all).enumerated() {
+            if value == -.infinity {
+                #expect(exact < largest, "\(comment): row \(row)")
+            } else {
+                known += 1
+                #expect(value.bitPattern == exact.bitPattern, "\(comment): row \(row)")
+            }
+        }
+        #expect(known > 0)
+        if isCopied { #expect(known < all.count / 2, "\(comment): \(known) of \(all.count) rows were multiplied") }
+    }
+
+    /// One group of weights; a hidden size that is no power of two; more blocks than the kernels prepare at a time.
+    @Test(arguments: nativeBackends, [64, 576, 640, 2112])
+    func theLargestIsThatOfTheWholeProduct(backend: ComputeBackend, columns: Int) throws {
+        var generator = Generator(state: UInt64(columns))
+        let rows = 1003
+        let plain = generator.floats(columns)
+        var outliers = plain
+        for k in stride(from: 5, to: columns, by: 97) { outliers[k] *= 40 }
+        for (name, x) in [
+            ("plain", plain), ("outliers", outliers), ("tiny", plain.map { $0 * 1e-20 }),
+            ("large", plain.map { $0 * 1e9 }), ("some zeros", plain.enumerated().map { $0 / 32 % 2 == 0 ? 0 : $1 }),
+        ] {
+            // The first row, the last, two that are equal, and those around where threads share the work.
+            let pair = try Pair(
+                Self.blocks(rows: rows, x: x, likely: [0, 77, 500, 501, 502, 1002], &generator), rows: rows,
+                columns: columns)
+            let all = whole(pair, x, on: backend)
+            // While rows are copied, and with all of them copied.
+            for product in 1...BoundedProduct.productsToCopy + 1 {
+                let found = try #require(bounded(pair, x, on: backend), "\(name)")
+                expectLargest(
+                    found, all, isCopied: product >= BoundedProduct.productsToCopy,
+                    "\(backend.instructionSet) \(columns) \(name), product \(product)")
+            }
+        }
+    }
+
+    @Test(arguments: nativeBackends) func rowsThatAreEqualAreAllThere(backend: ComputeBackend) throws {
+        var generator = Generator(state: 3)
+        let x = generator.floats(128)
+        var blocks = Self.blocks(rows: 200, x: x, likely: [20], &generator)
+        let rowBytes = 128 / 32 * 34
+        for copy in [3, 199] {
+            blocks.replaceSubrange(copy * rowBytes..<(copy + 1) * rowBytes, with: blocks[20 * rowBytes..<21 * rowBytes])
+        }
+        let pair = try Pair(blocks, rows: 200, columns: 128)
+        for _ in 0..<BoundedProduct.productsToCopy { _ = bounded(pair, x, on: backend) }
+        let found = try #require(bounded(pair, x, on: backend))
+        let largest = try #require(found.max())
+        #expect(found.indices.filter { found[$0] == largest } == [3, 20, 199])
+    }
+
+    /// Numbers without bounds, and rows without: what cannot be told is computed in full, or by the caller.
+    @Test(arguments: nativeBackends) func whatIsNotFiniteMisleadsNobody(backend: ComputeBackend) throws {
+        var generator = Generator(state: 4)
+        let x = generator.floats(64)
+        var blocks = Self.blocks(rows: 300, x: x, likely: [20, 250], &generator)
+        let damaged: [(row: Int, half: UInt16)] = [(7, 0x7c00), (8, 0x7e00), (299, 0xfc00)]
+        for (row, half) in damaged {
+            blocks[row * 68] = UInt8(half & 0xff)
+            blocks[row * 68 + 1] = UInt8(half >> 8)
+        }
+        let pair = try Pair(blocks, rows: 300, columns: 64)
+        for _ in 0..<BoundedProduct.productsToCopy { _ = bounded(pair, x, on: backend) }
+        let all = whole(pair, x, on: backend)
+        if let found = bounded(pair, x, on: backend) {
+            // Infinity may stand for itself or be left to the caller; the largest finite product must be there.
+            let finite = all.enumerated().filter { $0.element.isFinite }.max { $0.element < $1.element }
+            let best = try #require(finite)
+            #expect(found[best.offset].bitPattern == best.element.bitPattern)
+        } else {
+            #expect(all.contains(.infinity), "only an infinite product leaves no largest one")
+        }
+        for strange in [Float.nan, .infinity, 1e20] {
+            var x = x
+            x[33] = strange
+            let isBounded = bounded(pair, x, on: backend) != nil
+            #expect(!isBounded, "\(strange) has no bounds")
+        }
+    }
+
+    /// Where nothing stands out the caller multiplies everything, for a while without being held up by bounds.
+    @Test func tooManyRowsAreLeftToTheCaller() throws {
+        var generator = Generator(state: 5)
+        let backend = ComputeBackend()
+        let (x, zeros) = (generator.floats(64), [Float](repeating: 0, count: 64))
+        let released = Mutex<[Range<Int>]>([])
+        let pair = try Pair(
+            Self.blocks(rows: 400, x: x, likely: [100], &generator), rows: 400, columns: 64,
+            released: { range in released.withLock { $0.append(range) } })
+        for _ in 0..<BoundedProduct.productsToCopy {
+            let isBounded = bounded(pair, x, on: backend) != nil
+            #expect(isBounded)
+        }
+        let copied = released.withLock { $0.dropLast() }
+        #expect(copied.first?.lowerBound == 0 && copied.last?.upperBound == 400 * 68)
+        #expect(
+            zip(copied, copied.dropFirst()).allSatisfy { $0.upperBound == $1.lowerBound },
+            "each row is let go when it is copied")
+        // All products with zeros are equal.
+        var left = 0
+        for _ in 0..<4 { left += bounded(pair, zeros, on: backend) == nil ? 1 : 0 }
+        #expect(left == 4)
+        var answers = 0
+        for _ in 0..<100 { answers += bounded(pair, x, on: backend) == nil ? 0 : 1 }
+        #expect((50...99).contains(answers), "bounds are tried again")
+        #expect(released.withLock { $0.last } == 0..<400 * 68, "what was mapped again meanwhile is let go")
+    }
+
+    @Test func otherMatricesHaveNoBounds() {
+        let bytes = AlignedBuffer([UInt8](repeating: 0, count: 4096))
+        func linear(_ type: WeightType, _ columns: Int) -> QuantizedLinear {
+            QuantizedLinear(weights: bytes.pointer, type: type, inputs: columns, outputs: 8, owner: bytes)
+        }
+        #expect(BoundedProduct(linear(.q4_0, 64)) == nil)
+        #expect(BoundedProduct(linear(.q8_0, 96)) == nil, "blocks go in pairs")
+        #expect(BoundedProduct(linear(.q8_0, 64)) != nil)
+    }
+}
