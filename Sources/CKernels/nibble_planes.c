@@ -8,10 +8,6 @@ static size_t four_of_group(size_t i, size_t half) { return 32 * (i % 2) + 4 * (
 
 void svc_split_q8_0(const uint8_t *rows, size_t count, size_t columns, uint8_t *upper, uint8_t *lower, uint16_t *units,
                     float *reach) {
-    // Rounding: |q| ≤ 120.5 of 32 places by half of a step of 2 · 32512 for the largest of x; and, of the 682 + 1358 times
-    // the norm that terms come to, 2^-24 for each of columns/64 + 8 additions here and of columns/16 + 5, of 719 times the
-    // norm, in the product itself. Together less than
-    const float rounding = 0.0625f + 8e-6f * (float)columns;
     for (size_t row = 0; row < count; row++) {
         float widest = 0;
         for (size_t group = 0; group < columns / 64; group++, rows += 68, upper += 32, lower += 32, units += 2) {
@@ -39,7 +35,7 @@ void svc_split_q8_0(const uint8_t *rows, size_t count, size_t columns, uint8_t *
                 widest = fmaxf(widest, 0.25f * (float)squares);
             }
         }
-        *reach++ = sqrtf(widest) * 1.00002f + rounding;
+        *reach++ = sqrtf(widest) * 1.00002f;
     }
 }
 
@@ -54,7 +50,7 @@ int svc_bound_input(const float *x, size_t columns, int8_t *high, int8_t *low, f
             squares += (double)from[e] * from[e];
         }
         if (!(squares <= 1e30)) return 0;
-        // Where nothing is left of so small numbers, all of x is error: 682 of its norm, and `reach` is at least 2.8.
+            // Of so small numbers nothing is left, and all of x is error: up to 725 times its norm.
         const int vanishes = largest < 1e-25f;
         const float unit = vanishes ? 0 : largest / 32512, inverse = vanishes ? 0 : 32512 / largest;
         const size_t group = block / 2 * 64;
@@ -71,33 +67,39 @@ int svc_bound_input(const float *x, size_t columns, int8_t *high, int8_t *low, f
         }
         units[block] = 16 * unit;
         offsets[block] = -120.5f * unit * (float)sum;
-        norms[block] = (float)sqrt(squares) * (vanishes ? 1000 : 1.00001f);
+        norms[block] = (float)sqrt(squares) * (vanishes ? 12000 : 1.00001f);
     }
     for (size_t block = blocks; block < (blocks + 7) / 8 * 8; block++) units[block] = offsets[block] = norms[block] = 0;
     return 1;
 }
 
 void svc_products_above(const svc_kernels *kernels, const svc_nibble_planes *planes, size_t first, size_t count,
-                        const float *x, float least, float *bounds, uint8_t *row) {
+                        const float *x, const svc_bounded_vector *bounded, float least, float *bounds, uint8_t *row) {
     const size_t bytes = planes->columns / 2;
     for (size_t start = 0; start < count; start += 64) {
         const size_t end = start + 64 < count ? start + 64 : count;
         size_t rows[64], held = 0;
         for (size_t r = start; r < end; r++) {
-            // What is NaN is not below anything.
-            if (bounds[r] < least) bounds[r] = -INFINITY;
-            else rows[held++] = r;
-        }
-        for (size_t i = 0; i < held; i++) {
-            const size_t offset = (first + rows[i]) * bytes;
-            for (size_t line = 0; line < bytes; line += 64) {
-                __builtin_prefetch(planes->upper + offset + line);
-                __builtin_prefetch(planes->lower + offset + line);
+            // What is NaN is not below anything. (More requests can be under way to the second-level cache.)
+            if (bounds[r] < least) {
+                bounds[r] = -INFINITY;
+            } else {
+                const uint8_t *lower = planes->lower + (first + r) * bytes;
+                for (size_t line = 0; line < bytes; line += 64) __builtin_prefetch(lower + line, 0, 2);
+                __builtin_prefetch(planes->units + (first + r) * planes->columns / 32, 0, 2);
+                rows[held++] = r;
             }
         }
         for (size_t i = 0; i < held; i++) {
-            kernels->join_planes(planes, first + rows[i], 1, row);
-            kernels->quantized_dot(svc_weight_q8_0, row, 1, planes->columns, x, planes->columns, 1, bounds + rows[i], 1, NULL);
+            const size_t r = first + rows[i];
+            float *bound = bounds + rows[i];
+            *bound = kernels->tighten_bound(planes, r, bounded, *bound);
+            if (*bound < least) {
+                *bound = -INFINITY;
+            } else {
+                kernels->join_planes(planes, r, 1, row);
+                kernels->quantized_dot(svc_weight_q8_0, row, 1, planes->columns, x, planes->columns, 1, bound, 1, NULL);
+            }
         }
     }
 }

@@ -4,9 +4,9 @@ internal import Synchronization
 /// The largest outputs of a Q8_0 matrix, without reading all of it: what greedy decoding wants of a layer over a vocabulary.
 ///
 /// A copy of the matrix lies in two planes. The upper four bits of each weight bound every product (by Cauchy and Schwarz,
-/// with room for rounding: `nibble_planes.inc`), in half of the bytes; only rows whose bound reaches the largest product
-/// known are multiplied, with the bits that the whole matrix would give. The largest output is exact whatever the bounds
-/// are; if they let too many rows through, the caller computes all.
+/// with room for rounding: `nibble_planes.inc`), in half of the bytes; only of rows whose bound reaches the largest product
+/// known the lower bits are looked at, and the few that remain are multiplied, with the bits that the whole matrix would
+/// give. The largest output is exact whatever the bounds are; if they let too many rows through, the caller computes all.
 ///
 /// Rows go from the matrix into the planes bit by bit, some with every product; until then they are multiplied where they
 /// are. So nobody waits for the planes, few tokens do not pay for many, and memory that is mapped can be let go as other
@@ -17,7 +17,7 @@ package final class BoundedProduct: @unchecked Sendable {
     /// All rows are copied after this many products.
     package static let productsToCopy = 64
     /// With more than one in so many rows whose bounds reach the largest product, the whole matrix is as fast.
-    private static let tooManyShare = 4
+    private static let tooManyShare = 6
     /// Products in full before bounds are tried again, at most; the first time it is one, then twice as many as before.
     private static let longestPause = 32
     /// Pieces of work for each thread: rows that are multiplied lie close together in many vocabularies.
@@ -59,6 +59,11 @@ package final class BoundedProduct: @unchecked Sendable {
     /// Bytes that a product reads, but for the rows that are multiplied in full.
     package var boundBytes: Int { upper.count + 2 * units.count + 4 * reach.count }
 
+    /// Whether bounds are faster than products: not where they are plain C.
+    package static func pays(on backend: ComputeBackend) -> Bool {
+        backend.products == .native && backend.instructionSet >= .avx2
+    }
+
     /// `out ← x · Wᵀ` in its largest value and wherever that stands; elsewhere it is exact or −∞.
     ///
     /// - Parameters:
@@ -71,7 +76,6 @@ package final class BoundedProduct: @unchecked Sendable {
         precondition(
             x.rows == 1 && out.rows == 1 && x.columns == linear.inputs && out.columns == linear.outputs,
             "shapes of a bounded product")
-        guard backend.products == .native else { return false }
         guard pausing == 0 else {
             pausing -= 1
             return false
@@ -153,8 +157,10 @@ package final class BoundedProduct: @unchecked Sendable {
             workspace.scoped {
                 let row = workspace.take(UInt8.self, count: rowBytes)
                 withUnsafePointer(to: planes) { planes in
-                    svc_products_above(
-                        kernels, planes, range.lowerBound, range.count, x.pointer, least, bounds, row)
+                    withUnsafePointer(to: vector) { vector in
+                        svc_products_above(
+                            kernels, planes, range.lowerBound, range.count, x.pointer, vector, least, bounds, row)
+                    }
                 }
             }
         }

@@ -104,7 +104,7 @@ struct TokenEmbedding: Sendable {
     func logits(_ x: MatrixView, _ step: DecoderStep) -> MatrixView {
         let resources = step.resources
         let logits = resources.workspace.matrix(rows: x.rows, columns: output.outputs)
-        if step.wantsLargestAlone, let bounded,
+        if step.wantsLargestAlone, let bounded, BoundedProduct.pays(on: resources.backend),
             bounded.apply(x, into: logits, on: resources.backend, resources.pool, resources.workspace)
         {
             return logits

@@ -103,7 +103,7 @@ typedef struct svc_query {
 typedef struct svc_nibble_planes {
     const uint8_t *upper, *lower;  // [rows][columns/2]
     const uint16_t *units;         // [rows][columns/32], 7 more to read at the end: what a block is multiplied by, halves
-    const float *reach;            // [rows]: how far a product may be from its estimate, for every |unit| · ‖x‖ of a block
+    const float *reach;            // [rows]: what the lower plane can add to a product, for every |unit| · ‖x‖ of a block
     size_t columns;                // a multiple of 64
 } svc_nibble_planes;
 
@@ -147,6 +147,9 @@ typedef struct svc_kernels {
     // Returns r − first for the row whose product is surely the largest as far as bounds from below tell.
     size_t (*bound_planes)(const svc_nibble_planes *planes, size_t first, size_t count, const svc_bounded_vector *x,
                            float *bounds);
+
+    // A bound from bound_planes, with the lower plane: above the product by what is rounded, and no more.
+    float (*tighten_bound)(const svc_nibble_planes *planes, size_t row, const svc_bounded_vector *x, float bound);
 
     // max |x[i]|; NaN if one of them is infinite or no number.
     float (*finite_magnitude)(const float *x, size_t count);
@@ -260,10 +263,16 @@ void svc_split_q8_0(const uint8_t *rows, size_t count, size_t columns, uint8_t *
 // for numbers that cannot be bounded: NaN, infinity, or 1e15 and more.
 int svc_bound_input(const float *x, size_t columns, int8_t *high, int8_t *low, float *units, float *offsets, float *norms);
 
-// Turns bounds of the rows first … first + count − 1 into their products with x, as quantized_dot gives them, where they reach
-// `least` or are NaN, and into −∞ elsewhere. row: room for one row of blocks.
+// How far rounding may move a bound, for every |unit| · ‖x‖ of a block: |q| ≤ 128 of 32 weights by half of a step of 2 · 32512
+// for the largest of x, 0.0636 of the norm; and, of the 682 + 1358 times the norm that terms come to, 2^-24 for each of
+// columns/32 + 8 additions at most, and of columns/16 + 5, of 719 times the norm, in the product itself.
+static inline float svc_planes_rounding(size_t columns) { return 0.07f + 1e-5f * (float)columns; }
+
+// Turns bounds of the rows first … first + count − 1 into their products with x, as quantized_dot gives them, where they may
+// reach `least` or are NaN, and into −∞ elsewhere. bounded: x as svc_bound_input has made it ready; row: room for one row of
+// blocks.
 void svc_products_above(const svc_kernels *kernels, const svc_nibble_planes *planes, size_t first, size_t count,
-                        const float *x, float least, float *bounds, uint8_t *row);
+                        const float *x, const svc_bounded_vector *bounded, float least, float *bounds, uint8_t *row);
 
 // How many of the values are at least `least`, or NaN.
 size_t svc_count_not_below(const float *values, size_t count, float least);
