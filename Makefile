@@ -35,7 +35,7 @@ setup:
 	  root=""; [ "$$(id -u)" = 0 ] || root="sudo"; \
 	  if [ -n "$$root" ] && ! command -v sudo >/dev/null; then \
 	    echo "svc: run as root: apt-get install$$missing" >&2; exit 1; fi; \
-	  { $$root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$root apt-get install -y -qq --no-install-recommends $$missing; } \
+	  { $$root apt-get -o DPkg::Lock::Timeout=300 update -qq && DEBIAN_FRONTEND=noninteractive $$root apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends $$missing; } \
 	    >.setup.log 2>&1 || { tail -5 .setup.log >&2; echo "svc: apt-get could not install$$missing; see .setup.log" >&2; exit 1; }; \
 	  rm -f .setup.log; \
 	else echo "system packages: all there"; fi

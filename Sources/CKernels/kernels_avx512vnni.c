@@ -169,7 +169,7 @@ static void f32_gemm(const float *a, size_t lda, const float *packed, size_t row
         .cached_attention = cached_attention, .finite_magnitude = finite_magnitude,                                    \
         .quantize_iq4_nl = quantize_iq4_nl, .bias_activate = bias_activate, .sequence_attention = sequence_attention,  \
         .gathered_attention = gathered_attention, .pack_int8 = pack_int8, .transpose = transpose,                      \
-        .join_planes = join_planes, .bound_planes = bound_planes, .tighten_bound = tighten_bound,                      \
+        .join_planes = join_planes, .bound_planes = bound_planes,                                                  \
     }
 const svc_kernels svc_kernels_avx512vnni = TABLE("avx512vnni", int8_gemm);
 const svc_kernels svc_kernels_amx = TABLE("amx", svc_amx_int8_gemm);

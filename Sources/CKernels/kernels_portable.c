@@ -62,6 +62,5 @@ const svc_kernels svc_kernels_portable = {
     .quantized_dot = quantized_dot, .expand_row = expand_row, .cached_attention = cached_attention,
     .finite_magnitude = finite_magnitude, .quantize_iq4_nl = quantize_iq4_nl,
     .bias_activate = bias_activate, .sequence_attention = sequence_attention, .gathered_attention = gathered_attention,
-    .pack_int8 = pack_int8, .transpose = transpose, .join_planes = join_planes,
-    .bound_planes = bound_planes, .tighten_bound = tighten_bound,
+    .pack_int8 = pack_int8, .transpose = transpose, .join_planes = join_planes, .bound_planes = bound_planes,
 };

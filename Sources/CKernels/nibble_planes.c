@@ -6,51 +6,82 @@
 // A group of 64 weights, the blocks A and B, in fours: four i of either half of a plane's nibbles is from block i mod 2.
 static size_t four_of_group(size_t i, size_t half) { return 32 * (i % 2) + 4 * (i / 2) + 16 * half; }
 
-void svc_split_q8_0(const uint8_t *rows, size_t count, size_t columns, uint8_t *upper, uint8_t *lower, uint16_t *units,
-                    float *reach) {
-    for (size_t row = 0; row < count; row++) {
-        float widest = 0;
-        for (size_t group = 0; group < columns / 64; group++, rows += 68, upper += 32, lower += 32, units += 2) {
-            const uint32_t nibbles = 0x0f0f0f0f, sign = 0x80808080;
-            uint8_t weights[64];
-            memcpy(units, rows, 2);
-            memcpy(weights, rows + 2, 32);
-            memcpy(units + 1, rows + 34, 2);
-            memcpy(weights + 32, rows + 36, 32);
-            for (size_t i = 0; i < 8; i++) {
-                uint32_t a, b, high, low;
-                memcpy(&a, weights + four_of_group(i, 0), 4);
-                memcpy(&b, weights + four_of_group(i, 1), 4);
-                high = ((a ^ sign) >> 4 & nibbles) | ((b ^ sign) & ~nibbles);
-                low = (a & nibbles) | (b & nibbles) << 4;
-                memcpy(upper + 4 * i, &high, 4);
-                memcpy(lower + 4 * i, &low, 4);
-            }
-            for (size_t block = 0; block < 64; block += 32) {
-                int squares = 0;  // of 2 · (lower − 7.5)
-                for (size_t e = 0; e < 32; e++) {
-                    const int twice = 2 * (weights[block + e] & 15) - 15;
-                    squares += twice * twice;
-                }
-                widest = fmaxf(widest, 0.25f * (float)squares);
-            }
-        }
-        *reach++ = sqrtf(widest) * 1.00002f;
+static void split_group(const uint8_t *weights, uint8_t *upper, uint8_t *lower) {
+    const uint32_t nibbles = 0x0f0f0f0f, sign = 0x80808080;
+    for (size_t i = 0; i < 8; i++) {
+        uint32_t a, b, high, low;
+        memcpy(&a, weights + four_of_group(i, 0), 4);
+        memcpy(&b, weights + four_of_group(i, 1), 4);
+        high = ((a ^ sign) >> 4 & nibbles) | ((b ^ sign) & ~nibbles);
+        low = (a & nibbles) | (b & nibbles) << 4;
+        memcpy(upper + 4 * i, &high, 4);
+        memcpy(lower + 4 * i, &low, 4);
     }
 }
 
-int svc_bound_input(const float *x, size_t columns, int8_t *high, int8_t *low, float *units, float *offsets, float *norms) {
+void svc_split_q8_0(const uint8_t *rows, size_t count, size_t columns, const uint8_t *chosen, uint8_t *upper, uint8_t *lower) {
+    for (size_t row = 0; row < count; row++, upper += svc_upper_bytes(columns)) {
+        uint8_t *units = upper + columns / 2, *known = units + columns / 16;
+        int widest = 0;
+        for (size_t group = 0; group < columns / 64; group++, rows += 68, lower += 32) {
+            uint8_t weights[64];
+            for (size_t block = 2 * group; block < 2 * group + 2; block++) {
+                const uint8_t *from = rows + 34 * (block % 2), *places = chosen + 2 * block;
+                const uint8_t *block_weights = memcpy(weights + 32 * (block % 2), from + 2, 32);
+                int squares = 0;  // of 2 · (lower − 7.5), the chosen ones taken out again
+                for (size_t e = 0; e < 32; e++) {
+                    const int twice = 2 * (block_weights[e] & 15) - 15;
+                    squares += twice * twice;
+                }
+                for (size_t c = 0; c < 2; c++) {
+                    const int twice = 2 * (block_weights[places[c]] & 15) - 15;
+                    squares -= twice * twice;
+                }
+                widest = squares > widest ? squares : widest;
+                known[block] = (uint8_t)((block_weights[places[0]] & 15) | block_weights[places[1]] << 4);
+                memcpy(units + 2 * block, from, 2);
+            }
+            split_group(weights, upper + 32 * group, lower);
+        }
+        const float reach = sqrtf(0.25f * (float)widest) * 1.00002f;
+        memcpy(known + columns / 32, &reach, 4);
+    }
+}
+
+void svc_choose_columns(const float *x, size_t columns, uint8_t *chosen) {
+    for (const float *end = x + columns; x < end; x += 32, chosen += 2) {
+        chosen[0] = fabsf(x[1]) > fabsf(x[0]);
+        chosen[1] = !chosen[0];
+        for (uint8_t e = 2; e < 32; e++) {
+            if (!(fabsf(x[e]) > fabsf(x[chosen[1]]))) continue;
+            chosen[1] = e;
+            if (!(fabsf(x[e]) > fabsf(x[chosen[0]]))) continue;
+            chosen[1] = chosen[0];
+            chosen[0] = e;
+        }
+    }
+}
+
+// How far rounding may move a bound, for every |unit| · ‖x‖ of a block: |q| ≤ 128 of 32 weights by half of a step of 2 · 32512
+// for the largest of x, 0.0636 of the norm; and, of the 703 + 1369 times the norm that terms come to, 2^-24 for each of
+// columns/32 + 11 additions at most, and of columns/16 + 5, of 719 times the norm, in the product itself.
+static float rounding(size_t columns) { return 0.07f + 1e-5f * (float)columns; }
+
+int svc_bound_input(const float *x, size_t columns, const uint8_t *chosen, svc_bounded_vector *to) {
     const size_t blocks = columns / 32;
     for (size_t block = 0; block < blocks; block++) {
         const float *from = x + 32 * block;
+        const uint8_t *places = chosen + 2 * block;
         float largest = 0;
-        double squares = 0;
+        double squares = 0, others = 0;
         for (size_t e = 0; e < 32; e++) {
+            const double square = (double)from[e] * from[e];
             largest = fmaxf(largest, fabsf(from[e]));
-            squares += (double)from[e] * from[e];
+            squares += square;
+            if (e != places[0] && e != places[1]) others += square;
         }
         if (!(squares <= 1e30)) return 0;
-            // Of so small numbers nothing is left, and all of x is error: up to 725 times its norm.
+        // Of so small numbers nothing is left, and all of x is error: up to 725 times its norm.
         const int vanishes = largest < 1e-25f;
         const float unit = vanishes ? 0 : largest / 32512, inverse = vanishes ? 0 : 32512 / largest;
         const size_t group = block / 2 * 64;
@@ -59,53 +90,41 @@ int svc_bound_input(const float *x, size_t columns, int8_t *high, int8_t *low, f
             for (size_t i = block % 2; i < 8; i += 2) {
                 for (size_t j = 0; j < 4; j++) {
                     const int v = (int)lrintf(x[group + four_of_group(i, half) + j] * inverse), upper = (v + 128) >> 8;
-                    high[group + 32 * half + 4 * i + j] = (int8_t)upper;
-                    low[group + 32 * half + 4 * i + j] = (int8_t)(v - 256 * upper);
+                    int8_t *digits = to->digits + half * columns / 2 + group / 2 + 4 * i + j;
+                    digits[0] = (int8_t)upper;
+                    digits[columns] = (int8_t)(v - 256 * upper);
                     sum += v;
                 }
             }
         }
-        units[block] = 16 * unit;
-        offsets[block] = -120.5f * unit * (float)sum;
-        norms[block] = (float)sqrt(squares) * (vanishes ? 12000 : 1.00001f);
+        to->units[block] = 16 * unit;
+        to->first[block] = vanishes ? 0 : from[places[0]];
+        to->second[block] = vanishes ? 0 : from[places[1]];
+        to->offsets[block] = -120.5f * unit * (float)sum - 7.5f * (to->first[block] + to->second[block]);
+        to->norms[block] = vanishes ? 0 : (float)sqrt(others) * 1.00001f;
+        to->slack[block] = (float)sqrt(squares) * (vanishes ? 800 : rounding(columns));
     }
-    for (size_t block = blocks; block < (blocks + 7) / 8 * 8; block++) units[block] = offsets[block] = norms[block] = 0;
+    for (size_t b = blocks; b < (blocks + 15) / 16 * 16; b++) {
+        to->units[b] = to->first[b] = to->second[b] = to->offsets[b] = to->norms[b] = to->slack[b] = 0;
+    }
     return 1;
 }
 
-void svc_products_above(const svc_kernels *kernels, const svc_nibble_planes *planes, size_t first, size_t count,
-                        const float *x, const svc_bounded_vector *bounded, float least, float *bounds, uint8_t *row) {
-    const size_t bytes = planes->columns / 2;
-    for (size_t start = 0; start < count; start += 64) {
-        const size_t end = start + 64 < count ? start + 64 : count;
-        size_t rows[64], held = 0;
-        for (size_t r = start; r < end; r++) {
-            // What is NaN is not below anything. (More requests can be under way to the second-level cache.)
-            if (bounds[r] < least) {
-                bounds[r] = -INFINITY;
-            } else {
-                const uint8_t *lower = planes->lower + (first + r) * bytes;
-                for (size_t line = 0; line < bytes; line += 64) __builtin_prefetch(lower + line, 0, 2);
-                __builtin_prefetch(planes->units + (first + r) * planes->columns / 32, 0, 2);
-                rows[held++] = r;
-            }
+size_t svc_products_above(const svc_kernels *kernels, const svc_nibble_planes *planes, size_t first, size_t count,
+                          const float *x, float least, float *bounds, uint8_t *rows) {
+    size_t multiplied = 0;
+    for (size_t r = 0; r < count; r++) {
+        // Rows that follow one another go together. What is NaN is not below anything.
+        size_t end = r;
+        while (end < count && end - r < SVC_ROWS_ABOVE && !(bounds[end] < least)) end++;
+        if (end == r) {
+            bounds[r] = -INFINITY;
+            continue;
         }
-        for (size_t i = 0; i < held; i++) {
-            const size_t r = first + rows[i];
-            float *bound = bounds + rows[i];
-            *bound = kernels->tighten_bound(planes, r, bounded, *bound);
-            if (*bound < least) {
-                *bound = -INFINITY;
-            } else {
-                kernels->join_planes(planes, r, 1, row);
-                kernels->quantized_dot(svc_weight_q8_0, row, 1, planes->columns, x, planes->columns, 1, bound, 1, NULL);
-            }
-        }
+        kernels->join_planes(planes, first + r, end - r, rows);
+        kernels->quantized_dot(svc_weight_q8_0, rows, end - r, planes->columns, x, planes->columns, 1, bounds + r, end - r, NULL);
+        multiplied += end - r;
+        r = end - 1;
     }
-}
-
-size_t svc_count_not_below(const float *values, size_t count, float least) {
-    size_t found = 0;
-    for (size_t i = 0; i < count; i++) found += !(values[i] < least);
-    return found;
+    return multiplied;
 }

@@ -4,9 +4,12 @@ internal import Synchronization
 /// The largest outputs of a Q8_0 matrix, without reading all of it: what greedy decoding wants of a layer over a vocabulary.
 ///
 /// A copy of the matrix lies in two planes. The upper four bits of each weight bound every product (by Cauchy and Schwarz,
-/// with room for rounding: `nibble_planes.inc`), in half of the bytes; only of rows whose bound reaches the largest product
-/// known the lower bits are looked at, and the few that remain are multiplied, with the bits that the whole matrix would
-/// give. The largest output is exact whatever the bounds are; if they let too many rows through, the caller computes all.
+/// with room for rounding: `nibble_planes.inc`), in little more than half of the bytes; only rows whose bound reaches the
+/// largest product known are multiplied, with the bits that the whole matrix would give. The largest output is exact
+/// whatever the bounds are; where they let too many rows through again and again, the caller computes all for a while.
+///
+/// What makes bounds wide is mostly a few columns in which hidden states are large, token after token. Two columns of each
+/// block, those in which the first vector is largest, are therefore known in full.
 ///
 /// Rows go from the matrix into the planes bit by bit, some with every product; until then they are multiplied where they
 /// are. So nobody waits for the planes, few tokens do not pay for many, and memory that is mapped can be let go as other
@@ -16,9 +19,10 @@ internal import Synchronization
 package final class BoundedProduct: @unchecked Sendable {
     /// All rows are copied after this many products.
     package static let productsToCopy = 64
-    /// With more than one in so many rows whose bounds reach the largest product, the whole matrix is as fast.
-    private static let tooManyShare = 6
-    /// Products in full before bounds are tried again, at most; the first time it is one, then twice as many as before.
+    /// With more than one in so many rows whose bounds reach the largest product, the whole matrix is faster.
+    private static let tooManyShare = 16
+    /// Products that are left to the caller before bounds are tried again, at most. One product with too many rows, as the
+    /// first after a prompt may be, is followed by none, the next by one, and then by twice as many each time.
     private static let longestPause = 32
     /// Pieces of work for each thread: rows that are multiplied lie close together in many vocabularies.
     private static let piecesPerThread = 16
@@ -27,16 +31,16 @@ package final class BoundedProduct: @unchecked Sendable {
     private let released: (Range<Int>) -> Void
     private let upper: AlignedBuffer<UInt8>
     private let lower: AlignedBuffer<UInt8>
-    private let units: AlignedBuffer<UInt16>
-    private let reach: AlignedBuffer<Float>
+    /// Two places in each block of columns.
+    private var chosen: [UInt8]
     /// The first so many rows are copied.
     private var copied = 0
     /// Products until bounds are tried again, and how many there will be the next time.
     private var pausing = 0
-    private var nextPause = 1
-    /// Products that were bounded since one was not.
+    private var nextPause = 0
+    /// Products that were bounded.
     private var bounded = 0
-    /// After so many the matrix itself is not expected to be read soon.
+    /// After so many the matrix is let go again: whoever else needed it has had it mapped.
     private static let boundedBeforeRelease = 64
 
     /// - Parameter released: told which bytes of the matrix are not expected to be read soon.
@@ -44,20 +48,19 @@ package final class BoundedProduct: @unchecked Sendable {
     package init?(_ linear: QuantizedLinear, released: @escaping (Range<Int>) -> Void = { _ in }) {
         let (rows, columns) = (linear.outputs, linear.inputs)
         guard linear.type == .q8_0, linear.scales == nil, columns % 64 == 0,
-            let upper = AlignedBuffer<UInt8>(mapped: rows * columns / 2),
-            let lower = AlignedBuffer<UInt8>(mapped: rows * columns / 2),
-            let units = AlignedBuffer<UInt16>(mapped: rows * columns / 32 + 7),
-            let reach = AlignedBuffer<Float>(mapped: rows)
+            let upper = AlignedBuffer<UInt8>(mapped: rows * svc_upper_bytes(columns) + 64),
+            let lower = AlignedBuffer<UInt8>(mapped: rows * columns / 2)
         else { return nil }
         (self.linear, self.released) = (linear, released)
-        (self.upper, self.lower, self.units, self.reach) = (upper, lower, units, reach)
+        (self.upper, self.lower) = (upper, lower)
+        chosen = [UInt8](repeating: 0, count: columns / 16)
     }
 
     /// Bytes of the planes.
-    package var sizeBytes: Int { upper.count + lower.count + 2 * units.count + 4 * reach.count }
+    package var sizeBytes: Int { upper.count + lower.count }
 
     /// Bytes that a product reads, but for the rows that are multiplied in full.
-    package var boundBytes: Int { upper.count + 2 * units.count + 4 * reach.count }
+    package var boundBytes: Int { upper.count }
 
     /// Whether bounds are faster than products: not where they are plain C.
     package static func pays(on backend: ComputeBackend) -> Bool {
@@ -80,21 +83,38 @@ package final class BoundedProduct: @unchecked Sendable {
             pausing -= 1
             return false
         }
-        copyMore(pool)
         return workspace.scoped {
             guard let vector = vector(x, workspace) else { return false }
-            guard largest(vector, x, into: out, on: backend, pool) else {
+            copyMore(pool)
+            let multiplied = largest(vector, x, into: out, on: backend, pool)
+            if multiplied ?? .max > copied / Self.tooManyShare {
                 pausing = nextPause
-                nextPause = min(2 * nextPause, Self.longestPause)
-                bounded = 0
-                return false
+                nextPause = min(max(1, 2 * nextPause), Self.longestPause)
+            } else {
+                nextPause = 0
             }
-            nextPause = 1
             bounded += 1
-            // Whoever else needed the whole matrix had it mapped again.
             if bounded % Self.boundedBeforeRelease == 0 { released(0..<copied * rowBytes) }
-            return true
+            return multiplied != nil
         }
+    }
+
+    /// `out` ← row `index` of the matrix as floats, if it has been copied: what is let go of the matrix then stays away,
+    /// although its rows are embeddings too.
+    ///
+    /// - Returns: whether it was.
+    package func expandRow(_ index: Int, into out: UnsafeMutablePointer<Float>, on backend: ComputeBackend) -> Bool {
+        guard index < copied else { return false }
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: rowBytes) { row in
+            guard let row = row.baseAddress else { return }
+            withUnsafePointer(to: planes) { backend.kernels.pointee.join_planes($0, index, 1, row) }
+            backend.kernels.pointee.expand_row(svc_weight_q8_0, row, linear.inputs, out)
+        }
+        return true
+    }
+
+    private var planes: svc_nibble_planes {
+        svc_nibble_planes(upper: upper.pointer, lower: lower.pointer, columns: linear.inputs)
     }
 
     private var rowBytes: Int { linear.type.rowBytes(linear.inputs) }
@@ -108,9 +128,8 @@ package final class BoundedProduct: @unchecked Sendable {
         pool.forEach(pool.threads) { piece in
             let row = first + count * piece / pool.threads
             svc_split_q8_0(
-                linear.weights + row * rowBytes, first + count * (piece + 1) / pool.threads - row, columns,
-                upper.pointer + row * columns / 2, lower.pointer + row * columns / 2,
-                units.pointer + row * columns / 32, reach.pointer + row)
+                linear.weights + row * rowBytes, first + count * (piece + 1) / pool.threads - row, columns, chosen,
+                upper.pointer + row * svc_upper_bytes(columns), lower.pointer + row * columns / 2)
         }
         copied = end
         released(first * rowBytes..<end * rowBytes)
@@ -127,40 +146,36 @@ package final class BoundedProduct: @unchecked Sendable {
         return products.pointer[backend.argmax(products.pointer, count: count)]
     }
 
-    /// x as the kernels want it; nil where it has no bounds.
+    /// x as the kernels want it; nil where it has no bounds. The first one tells which columns are known in full.
     private func vector(_ x: MatrixView, _ workspace: Workspace) -> svc_bounded_vector? {
-        let columns = linear.inputs
-        let high = workspace.take(Int8.self, count: columns)
-        let low = workspace.take(Int8.self, count: columns)
-        let blocks = (columns / 32 + 7) / 8 * 8
-        let units = workspace.take(Float.self, count: blocks)
-        let offsets = workspace.take(Float.self, count: blocks)
-        let norms = workspace.take(Float.self, count: blocks)
-        guard svc_bound_input(x.pointer, columns, high, low, units, offsets, norms) != 0 else { return nil }
-        return svc_bounded_vector(high: high, low: low, units: units, offsets: offsets, norms: norms)
+        let columns = linear.inputs, blocks = (columns / 32 + 15) / 16 * 16
+        func perBlock() -> UnsafeMutablePointer<Float> { workspace.take(Float.self, count: blocks) }
+        var vector = svc_bounded_vector(
+            digits: workspace.take(Int8.self, count: 2 * columns + 32), units: perBlock(), first: perBlock(),
+            second: perBlock(), offsets: perBlock(), norms: perBlock(), slack: perBlock())
+        if copied == 0 { svc_choose_columns(x.pointer, columns, &chosen) }
+        return svc_bound_input(x.pointer, columns, chosen, &vector) != 0 ? vector : nil
     }
 
-    /// Returns false if there is no largest product, or too many rows that might have it.
+    /// Returns how many of the copied rows were multiplied; nil if there is no largest product.
     private func largest(
         _ vector: svc_bounded_vector, _ x: MatrixView, into out: MatrixView, on backend: ComputeBackend,
         _ pool: ThreadPool
-    ) -> Bool {
-        let planes = svc_nibble_planes(
-            upper: upper.pointer, lower: lower.pointer, units: units.pointer, reach: reach.pointer,
-            columns: linear.inputs)
+    ) -> Int? {
+        let planes = planes
         let (kernels, rows) = (backend.kernels, copied)
         let pieces = min(rows, Self.piecesPerThread * pool.threads)
         func range(_ piece: Int) -> Range<Int> { rows * piece / pieces..<rows * (piece + 1) / pieces }
-        /// Of bounds those that are not below `least` become products, the others −∞.
-        func multiply(_ range: Range<Int>, above least: Float, _ bounds: UnsafeMutablePointer<Float>, _ thread: Int) {
+        /// Of bounds those that are not below `least` become products, the others −∞. Returns how many.
+        func multiply(
+            _ range: Range<Int>, above least: Float, _ bounds: UnsafeMutablePointer<Float>, _ thread: Int
+        ) -> Int {
             let workspace = pool.workspace(thread)
-            workspace.scoped {
-                let row = workspace.take(UInt8.self, count: rowBytes)
-                withUnsafePointer(to: planes) { planes in
-                    withUnsafePointer(to: vector) { vector in
-                        svc_products_above(
-                            kernels, planes, range.lowerBound, range.count, x.pointer, vector, least, bounds, row)
-                    }
+            return workspace.scoped {
+                let rows = workspace.take(UInt8.self, count: Int(SVC_ROWS_ABOVE) * rowBytes)
+                return withUnsafePointer(to: planes) { planes in
+                    svc_products_above(
+                        kernels, planes, range.lowerBound, range.count, x.pointer, least, bounds, rows)
                 }
             }
         }
@@ -174,23 +189,19 @@ package final class BoundedProduct: @unchecked Sendable {
                 }
             }
             var product = bounds[best]
-            multiply(range.lowerBound + best..<range.lowerBound + best + 1, above: -.infinity, &product, thread)
+            _ = multiply(
+                range.lowerBound + best..<range.lowerBound + best + 1, above: -.infinity, &product, thread)
             least.max(Self.ordered(product), ordering: .relaxed)
         }
         let threshold = Self.value(least.load(ordering: .relaxed))
-        guard threshold.isFinite else { return false }
-        let found = Atomic<Int>(0)
-        pool.forEach(pieces) { piece in
-            let range = range(piece)
-            found.add(
-                svc_count_not_below(out.pointer + range.lowerBound, range.count, threshold), ordering: .relaxed)
-        }
-        guard found.load(ordering: .relaxed) <= rows / Self.tooManyShare else { return false }
+        guard threshold.isFinite else { return nil }
+        let multiplied = Atomic<Int>(0)
         pool.forEach(pieces) { piece, thread in
             let range = range(piece)
-            multiply(range, above: threshold, out.pointer + range.lowerBound, thread)
+            let count = multiply(range, above: threshold, out.pointer + range.lowerBound, thread)
+            multiplied.add(count, ordering: .relaxed)
         }
-        return true
+        return multiplied.load(ordering: .relaxed)
     }
 
     /// Whole numbers in the order of floats. NaN is the least of all.

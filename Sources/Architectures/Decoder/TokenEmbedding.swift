@@ -14,6 +14,7 @@ struct TokenEmbedding: Sendable {
     private let scale: Float?
     /// Finds the largest logits without all others, for a large vocabulary.
     private let bounded: BoundedProduct?
+    private let isTied: Bool
     /// Bytes of the matrices that a greedy step does not read: an embedding of which only rows are read, the output being
     /// another matrix, and what bounds spare.
     let unreadBytes: Int
@@ -32,7 +33,7 @@ struct TokenEmbedding: Sendable {
         }
         let tokens = configuration.vocabularySize ?? shape[0]
         embedding = try binder.matrix(name, inputs: hidden, outputs: tokens)
-        let isTied = try Self.isTied(binder, configuration, name, outputName)
+        isTied = try Self.isTied(binder, configuration, name, outputName)
         if isTied { binder.ignore(outputName) }
         output = isTied ? embedding : try binder.matrix(outputName, inputs: hidden, outputs: tokens)
         norm = try Normalization(binder, configuration, "model.norm", count: hidden)
@@ -86,7 +87,10 @@ struct TokenEmbedding: Sendable {
         let x = step.matrix(columns: embedding.inputs)
         let backend = step.resources.backend
         for (segment, rows) in zip(step.segments, step.rows) {
-            for (row, id) in zip(rows, segment.tokens) { embedding.expandRow(Int(id), into: x.row(row), on: backend) }
+            for (row, id) in zip(rows, segment.tokens) {
+                if isTied, bounded?.expandRow(Int(id), into: x.row(row), on: backend) == true { continue }
+                embedding.expandRow(Int(id), into: x.row(row), on: backend)
+            }
         }
         if let scale { for i in 0..<x.count { x.pointer[i] *= scale } }
         return x

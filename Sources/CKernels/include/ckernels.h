@@ -97,20 +97,30 @@ typedef struct svc_query {
     size_t first, end;   // the positions it sees: first … end − 1, at least one
 } svc_query;
 
-// A matrix of svc_weight_q8_0 in two planes: of each weight + 128 the upper four bits, from which alone all products are
-// bounded, and the lower. Of a group of 64 weights, two blocks, byte 4i + j of a plane has element 4 ⌊i/2⌋ + j of the first
+// A matrix of svc_weight_q8_0 in two planes, the upper four bits of each weight + 128 and the lower. Products are bounded by
+// the upper plane and, of two columns in every block, by the lower bits as well: vectors of hidden states are large in few
+// columns, nearly always the same. Of a group of 64 weights, two blocks, byte 4i + j has element 4 ⌊i/2⌋ + j of the first
 // block (i even) or the second in its low nibble, and the element 16 places on in its high one.
 typedef struct svc_nibble_planes {
-    const uint8_t *upper, *lower;  // [rows][columns/2]
-    const uint16_t *units;         // [rows][columns/32], 7 more to read at the end: what a block is multiplied by, halves
-    const float *reach;            // [rows]: what the lower plane can add to a product, for every |unit| · ‖x‖ of a block
-    size_t columns;                // a multiple of 64
+    // [rows][svc_upper_bytes(columns)], 64 bytes more to read at the end. Of a row: upper nibbles, columns/2; what each block
+    // is multiplied by, a half; of each block the lower nibbles of two chosen columns; and how far all other lower bits may
+    // move a product, for every |block's factor| · ‖other elements of x‖, a float.
+    const uint8_t *upper;
+    const uint8_t *lower;  // [rows][columns/2]
+    size_t columns;        // a multiple of 64
 } svc_nibble_planes;
 
-// A vector to be multiplied by such a matrix, as svc_bound_input has made it ready: x ≈ unit/16 · (256 · high + low).
+// Bytes of a row in the upper plane.
+static inline size_t svc_upper_bytes(size_t columns) { return columns / 64 * 38 + 4; }
+
+// A vector x to be multiplied by such a matrix, as svc_bound_input has made it ready: x ≈ unit/16 · v, v = 256 · high + low.
 typedef struct svc_bounded_vector {
-    const int8_t *high, *low;               // [columns], each group of 64 as its weights lie in a plane
-    const float *units, *offsets, *norms;  // for each block, and zeros up to a multiple of 8
+    int8_t *digits;  // [4][columns/2], 32 more to read at the end: of v high, then low, each for low nibbles, then for high ones
+    // For each block, and zeros up to a multiple of 16:
+    float *units;
+    float *first, *second;  // the elements of the chosen columns
+    float *offsets;         // what depends on no nibble
+    float *norms, *slack;   // how far other lower bits may move a product, times the row's reach; how far rounding may
 } svc_bounded_vector;
 
 typedef struct svc_kernels {
@@ -143,13 +153,10 @@ typedef struct svc_kernels {
     // Rows first … first + count − 1 as they were before svc_split_q8_0. rows: [count][columns/32] blocks.
     void (*join_planes)(const svc_nibble_planes *planes, size_t first, size_t count, uint8_t *rows);
 
-    // bounds[r − first] ≥ what quantized_dot gives for row r and x, by the upper plane alone; infinite or NaN where a unit is.
-    // Returns r − first for the row whose product is surely the largest as far as bounds from below tell.
+    // bounds[r − first] ≥ what quantized_dot gives for row r and x, without the lower plane; infinite or NaN where a unit is.
+    // Returns r − first for the row whose bound from below is the largest.
     size_t (*bound_planes)(const svc_nibble_planes *planes, size_t first, size_t count, const svc_bounded_vector *x,
                            float *bounds);
-
-    // A bound from bound_planes, with the lower plane: above the product by what is rounded, and no more.
-    float (*tighten_bound)(const svc_nibble_planes *planes, size_t row, const svc_bounded_vector *x, float bound);
 
     // max |x[i]|; NaN if one of them is infinite or no number.
     float (*finite_magnitude)(const float *x, size_t count);
@@ -255,24 +262,21 @@ const svc_kernels *svc_kernels_of(svc_isa isa);
 void svc_pack_f32(const float *source, int transposed, const int32_t *ids, size_t columns, size_t depth,
                   float *packed);
 
-// Rows of svc_weight_q8_0 as planes of nibbles: what svc_nibble_planes holds of them, which see. columns: a multiple of 64.
-void svc_split_q8_0(const uint8_t *rows, size_t count, size_t columns, uint8_t *upper, uint8_t *lower, uint16_t *units,
-                    float *reach);
+// Rows of svc_weight_q8_0 as planes of nibbles (svc_nibble_planes). columns: a multiple of 64; chosen: [columns/32][2],
+// different places in a block.
+void svc_split_q8_0(const uint8_t *rows, size_t count, size_t columns, const uint8_t *chosen, uint8_t *upper, uint8_t *lower);
 
-// Makes a vector ready for bound_planes: high, low: [columns]; units, offsets, norms: [columns/32 rounded up to 8]. Returns 0
-// for numbers that cannot be bounded: NaN, infinity, or 1e15 and more.
-int svc_bound_input(const float *x, size_t columns, int8_t *high, int8_t *low, float *units, float *offsets, float *norms);
+// The places in each block in which |x| is largest.
+void svc_choose_columns(const float *x, size_t columns, uint8_t *chosen);
 
-// How far rounding may move a bound, for every |unit| · ‖x‖ of a block: |q| ≤ 128 of 32 weights by half of a step of 2 · 32512
-// for the largest of x, 0.0636 of the norm; and, of the 682 + 1358 times the norm that terms come to, 2^-24 for each of
-// columns/32 + 8 additions at most, and of columns/16 + 5, of 719 times the norm, in the product itself.
-static inline float svc_planes_rounding(size_t columns) { return 0.07f + 1e-5f * (float)columns; }
+// Makes x ready for bound_planes. Returns 0 for numbers that cannot be bounded: NaN, infinity, or 1e15 and more.
+int svc_bound_input(const float *x, size_t columns, const uint8_t *chosen, svc_bounded_vector *bounded);
+
+// Rows that svc_products_above multiplies together, at most.
+#define SVC_ROWS_ABOVE 8
 
 // Turns bounds of the rows first … first + count − 1 into their products with x, as quantized_dot gives them, where they may
-// reach `least` or are NaN, and into −∞ elsewhere. bounded: x as svc_bound_input has made it ready; row: room for one row of
-// blocks.
-void svc_products_above(const svc_kernels *kernels, const svc_nibble_planes *planes, size_t first, size_t count,
-                        const float *x, const svc_bounded_vector *bounded, float least, float *bounds, uint8_t *row);
-
-// How many of the values are at least `least`, or NaN.
-size_t svc_count_not_below(const float *values, size_t count, float least);
+// reach `least` or are NaN, and into −∞ elsewhere. Returns how many were multiplied. rows: room for SVC_ROWS_ABOVE rows
+// of blocks.
+size_t svc_products_above(const svc_kernels *kernels, const svc_nibble_planes *planes, size_t first, size_t count,
+                          const float *x, float least, float *bounds, uint8_t *rows);
