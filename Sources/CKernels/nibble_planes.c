@@ -110,19 +110,34 @@ int svc_bound_input(const float *x, size_t columns, const uint8_t *chosen, svc_b
     return 1;
 }
 
+// Rows that lie anywhere: memory has so many under way at a time.
+#define ROWS_AHEAD 16
+
+static void ask_for(const uint8_t *from, size_t bytes) {
+    for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i);
+}
+
 size_t svc_products_above(const svc_kernels *kernels, const svc_nibble_planes *planes, size_t first, size_t count,
                           const float *x, float least, float *bounds, uint8_t *rows) {
-    size_t multiplied = 0;
+    const size_t columns = planes->columns, upper_bytes = svc_upper_bytes(columns);
+    size_t multiplied = 0, asked = 0, ahead = 0;
     for (size_t r = 0; r < count; r++) {
-        // Rows that follow one another go together. What is NaN is not below anything.
-        size_t end = r;
-        while (end < count && end - r < SVC_ROWS_ABOVE && !(bounds[end] < least)) end++;
-        if (end == r) {
+        // What is NaN is not below anything.
+        if (bounds[r] < least) {
             bounds[r] = -INFINITY;
             continue;
         }
+        for (; ahead < count && asked < multiplied + ROWS_AHEAD; ahead++) {
+            if (bounds[ahead] < least) continue;
+            ask_for(planes->upper + (first + ahead) * upper_bytes, upper_bytes);
+            ask_for(planes->lower + (first + ahead) * columns / 2, columns / 2);
+            asked++;
+        }
+        // Rows that follow one another go together.
+        size_t end = r + 1;
+        while (end < count && end - r < SVC_ROWS_ABOVE && !(bounds[end] < least)) end++;
         kernels->join_planes(planes, first + r, end - r, rows);
-        kernels->quantized_dot(svc_weight_q8_0, rows, end - r, planes->columns, x, planes->columns, 1, bounds + r, end - r, NULL);
+        kernels->quantized_dot(svc_weight_q8_0, rows, end - r, columns, x, columns, 1, bounds + r, end - r, NULL);
         multiplied += end - r;
         r = end - 1;
     }

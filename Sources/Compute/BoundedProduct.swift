@@ -17,6 +17,8 @@ internal import Synchronization
 ///
 /// Not thread-safe: products are computed one at a time. `@unchecked Sendable`: the thread that runs a model owns it.
 package final class BoundedProduct: @unchecked Sendable {
+    /// Of so many values, at most, each can be told from all that are smaller.
+    package static let mostWanted = 256
     /// All rows are copied after this many products.
     package static let productsToCopy = 64
     /// With more than one in so many rows whose bounds reach the largest product, the whole matrix is faster.
@@ -24,6 +26,10 @@ package final class BoundedProduct: @unchecked Sendable {
     /// Products that are left to the caller before bounds are tried again, at most. One product with too many rows, as the
     /// first after a prompt may be, is followed by none, the next by one, and then by twice as many each time.
     private static let longestPause = 32
+    /// Where several values are wanted: rows of which the largest bound is looked at first, and how many products, for each
+    /// value, it may take to know what bounds must reach.
+    private static let rowsOfBlock = 64
+    private static let productsForEachWanted = 8
     /// Pieces of work for each thread: rows that are multiplied lie close together in many vocabularies.
     private static let piecesPerThread = 16
 
@@ -67,18 +73,21 @@ package final class BoundedProduct: @unchecked Sendable {
         backend.products == .native && backend.instructionSet >= .avx2
     }
 
-    /// `out ← x · Wᵀ` in its largest value and wherever that stands; elsewhere it is exact or −∞.
+    /// `out ← x · Wᵀ` in its largest values and wherever these stand; elsewhere it is exact or −∞.
     ///
     /// - Parameters:
     ///   - x: `[1, inputs]`
+    ///   - wanted: which values; at most `mostWanted`.
     ///   - out: `[1, outputs]`
     /// - Returns: whether it was done. If not, `out` means nothing, and the product is to be computed in full.
     package func apply(
-        _ x: MatrixView, into out: MatrixView, on backend: ComputeBackend, _ pool: ThreadPool, _ workspace: Workspace
+        _ x: MatrixView, largest wanted: LargestValues = LargestValues(), into out: MatrixView,
+        on backend: ComputeBackend, _ pool: ThreadPool, _ workspace: Workspace
     ) -> Bool {
         precondition(
             x.rows == 1 && out.rows == 1 && x.columns == linear.inputs && out.columns == linear.outputs,
             "shapes of a bounded product")
+        precondition((1...Self.mostWanted).contains(wanted.count) && wanted.margin >= 0, "values of a bounded product")
         guard pausing == 0 else {
             pausing -= 1
             return false
@@ -86,7 +95,7 @@ package final class BoundedProduct: @unchecked Sendable {
         return workspace.scoped {
             guard let vector = vector(x, workspace) else { return false }
             copyMore(pool)
-            let multiplied = largest(vector, x, into: out, on: backend, pool)
+            let multiplied = largest(wanted, vector, x, into: out, on: backend, pool)
             if multiplied ?? .max > copied / Self.tooManyShare {
                 pausing = nextPause
                 nextPause = min(max(1, 2 * nextPause), Self.longestPause)
@@ -159,49 +168,100 @@ package final class BoundedProduct: @unchecked Sendable {
 
     /// Returns how many of the copied rows were multiplied; nil if there is no largest product.
     private func largest(
-        _ vector: svc_bounded_vector, _ x: MatrixView, into out: MatrixView, on backend: ComputeBackend,
-        _ pool: ThreadPool
+        _ wanted: LargestValues, _ vector: svc_bounded_vector, _ x: MatrixView, into out: MatrixView,
+        on backend: ComputeBackend, _ pool: ThreadPool
     ) -> Int? {
-        let planes = planes
-        let (kernels, rows) = (backend.kernels, copied)
+        let rows = copied
         let pieces = min(rows, Self.piecesPerThread * pool.threads)
         func range(_ piece: Int) -> Range<Int> { rows * piece / pieces..<rows * (piece + 1) / pieces }
-        /// Of bounds those that are not below `least` become products, the others −∞. Returns how many.
-        func multiply(
-            _ range: Range<Int>, above least: Float, _ bounds: UnsafeMutablePointer<Float>, _ thread: Int
-        ) -> Int {
-            let workspace = pool.workspace(thread)
-            return workspace.scoped {
-                let rows = workspace.take(UInt8.self, count: Int(SVC_ROWS_ABOVE) * rowBytes)
-                return withUnsafePointer(to: planes) { planes in
-                    svc_products_above(
-                        kernels, planes, range.lowerBound, range.count, x.pointer, least, bounds, rows)
-                }
-            }
-        }
         // Each piece's most promising row is multiplied at once: the largest product so far is what bounds must reach.
         let least = Atomic<Int32>(Self.ordered(multiplyOthers(x, into: out, on: backend, pool)))
         pool.forEach(pieces) { piece, thread in
             let range = range(piece), bounds = out.pointer + range.lowerBound
             let best = withUnsafePointer(to: planes) { planes in
                 withUnsafePointer(to: vector) { vector in
-                    kernels.pointee.bound_planes(planes, range.lowerBound, range.count, vector, bounds)
+                    backend.kernels.pointee.bound_planes(planes, range.lowerBound, range.count, vector, bounds)
                 }
             }
-            var product = bounds[best]
-            _ = multiply(
-                range.lowerBound + best..<range.lowerBound + best + 1, above: -.infinity, &product, thread)
+            let product = product(range.lowerBound + best, x, on: backend, pool.workspace(thread))
             least.max(Self.ordered(product), ordering: .relaxed)
         }
-        let threshold = Self.value(least.load(ordering: .relaxed))
+        var threshold = Self.value(least.load(ordering: .relaxed)) - wanted.margin
+        if wanted.count > 1 {
+            threshold = min(threshold, reached(by: wanted.count, x, bounds: out, on: backend, pool))
+        }
         guard threshold.isFinite else { return nil }
         let multiplied = Atomic<Int>(0)
         pool.forEach(pieces) { piece, thread in
             let range = range(piece)
-            let count = multiply(range, above: threshold, out.pointer + range.lowerBound, thread)
+            let count = multiply(
+                range, above: threshold, x, bounds: out.pointer + range.lowerBound, on: backend,
+                pool.workspace(thread))
             multiplied.add(count, ordering: .relaxed)
         }
+        // What is infinite is nobody's choice, and takes the place of another.
+        if wanted.count > 1, !out.pointer[backend.argmax(out.pointer, count: out.columns)].isFinite { return nil }
         return multiplied.load(ordering: .relaxed)
+    }
+
+    /// A value that at least so many products reach, and not many more as far as bounds tell; −∞ if there is none.
+    ///
+    /// The blocks of rows with the largest bounds say how large a bound has to be for as many rows to have it; of the rows
+    /// that have it, the best blocks' first, the products are ranked.
+    ///
+    /// - Parameter bounds: of the copied rows; of the others their products.
+    private func reached(
+        by count: Int, _ x: MatrixView, bounds: MatrixView, on backend: ComputeBackend, _ pool: ThreadPool
+    ) -> Float {
+        let blocks = (bounds.columns + Self.rowsOfBlock - 1) / Self.rowsOfBlock
+        func rows(_ block: Int) -> Range<Int> {
+            block * Self.rowsOfBlock..<min(bounds.columns, (block + 1) * Self.rowsOfBlock)
+        }
+        return withUnsafeTemporaryAllocation(of: Float.self, capacity: blocks) { largest in
+            let start = largest.baseAddress
+            pool.forEach(pool.threads) { piece in
+                guard let start else { return }
+                for block in blocks * piece / pool.threads..<blocks * (piece + 1) / pool.threads {
+                    let first = bounds.pointer + rows(block).lowerBound
+                    start[block] = first[backend.argmax(first, count: rows(block).count)]
+                }
+            }
+            var promising = RankedIndices(count: count)
+            for block in 0..<blocks { promising.insert(largest[block], block) }
+            guard let least = promising.least else { return -.infinity }
+            var products = RankedIndices(count: count)
+            var left = Self.productsForEachWanted * count
+            let workspace = pool.workspace(0)
+            for block in promising.indices where left > 0 {
+                for row in rows(block) where bounds.pointer[row] >= least {
+                    let bound = bounds.pointer[row]
+                    products.insert(row < copied ? product(row, x, on: backend, workspace) : bound, row)
+                    left -= 1
+                }
+            }
+            return products.least ?? -.infinity
+        }
+    }
+
+    /// The product of a row that has been copied.
+    private func product(_ row: Int, _ x: MatrixView, on backend: ComputeBackend, _ workspace: Workspace) -> Float {
+        var product: Float = 0
+        _ = multiply(row..<row + 1, above: -.infinity, x, bounds: &product, on: backend, workspace)
+        return product
+    }
+
+    /// Of bounds those that are not below `least` become products, the others −∞. Returns how many.
+    private func multiply(
+        _ rows: Range<Int>, above least: Float, _ x: MatrixView, bounds: UnsafeMutablePointer<Float>,
+        on backend: ComputeBackend, _ workspace: Workspace
+    ) -> Int {
+        workspace.scoped {
+            let room = workspace.take(UInt8.self, count: Int(SVC_ROWS_ABOVE) * rowBytes)
+            return withUnsafePointer(to: planes) { planes in
+                svc_products_above(
+                    backend.kernels, planes, rows.lowerBound, rows.count, x.pointer, least, bounds, room)
+            }
+        }
     }
 
     /// Whole numbers in the order of floats. NaN is the least of all.

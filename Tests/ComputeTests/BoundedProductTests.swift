@@ -49,19 +49,25 @@ import Testing
     }
 
     /// The bounded product, nil where it was not done.
-    private func bounded(_ pair: Pair, _ x: [Float], on backend: ComputeBackend) -> [Float]? {
+    private func bounded(
+        _ pair: Pair, _ x: [Float], largest: LargestValues = LargestValues(), on backend: ComputeBackend
+    ) -> [Float]? {
         let out = TestMatrix(rows: 1, columns: pair.linear.outputs)
         let view = TestMatrix(x, rows: 1, columns: x.count).view
-        return pair.bounded.apply(view, into: out.view, on: backend, pool, Workspace()) ? out.values : nil
+        let isDone = pair.bounded.apply(view, largest: largest, into: out.view, on: backend, pool, Workspace())
+        return isDone ? out.values : nil
     }
 
     /// What is there has the bits of the whole product, and nothing is missing that is as large.
-    private func expectLargest(_ found: [Float], _ all: [Float], isCopied: Bool, _ comment: Comment) {
-        let largest = all.filter { !$0.isNaN }.max() ?? .nan
+    private func expectLargest(
+        _ found: [Float], _ all: [Float], wanted: LargestValues = LargestValues(), isCopied: Bool, _ comment: Comment
+    ) {
+        let sorted = all.filter { !$0.isNaN }.sorted(by: >)
+        let least = min(sorted[wanted.count - 1], sorted[0] - wanted.margin)
         var known = 0
         for (row, (value, exact)) in zip(found, all).enumerated() {
             if value == -.infinity {
-                #expect(exact < largest, "\(comment): row \(row)")
+                #expect(exact < least, "\(comment): row \(row)")
             } else {
                 known += 1
                 #expect(value.bitPattern == exact.bitPattern, "\(comment): row \(row)")
@@ -149,6 +155,54 @@ import Testing
             expectLargest(found, whole(pair, x, on: backend), isCopied: true, "product \(product)")
             let known = found.count { $0 != -.infinity }
             #expect(known < rows / 100, "product \(product): \(known) rows were multiplied")
+        }
+    }
+
+    /// As sampling wants them: so many, or all within a distance of the largest. Equal ones come together.
+    @Test(
+        arguments: nativeBackends,
+        [
+            LargestValues(count: 2), LargestValues(count: 40), LargestValues(count: 100, margin: 1),
+            LargestValues(margin: 0.5), LargestValues(margin: 3),
+        ])
+    func theLargestFewAreThoseOfTheWholeProduct(backend: ComputeBackend, wanted: LargestValues) throws {
+        var generator = Generator(state: UInt64(wanted.count))
+        let (rows, columns) = (8000, 128)
+        let x = generator.floats(columns)
+        var blocks = Self.blocks(rows: rows, x: x, likely: [4, 5, 2000, 7999], &generator)
+        // Rows 600 to 639 equal row 4, so that the number that is wanted ends among equals, in one block of rows and others.
+        let rowBytes = columns / 32 * 34
+        for row in [40, 41] + Array(600..<640) {
+            blocks.replaceSubrange(row * rowBytes..<(row + 1) * rowBytes, with: blocks[4 * rowBytes..<5 * rowBytes])
+        }
+        let pair = try Pair(blocks, rows: rows, columns: columns)
+        let all = whole(pair, x, on: backend)
+        for product in 1...BoundedProduct.productsToCopy + 1 {
+            // A product with too many rows may be followed by some that are left to the caller.
+            guard let found = bounded(pair, x, largest: wanted, on: backend) else { continue }
+            expectLargest(
+                found, all, wanted: wanted, isCopied: product >= BoundedProduct.productsToCopy,
+                "\(backend.instructionSet) \(wanted), product \(product)")
+        }
+        var last: [Float]?
+        for _ in 0..<40 where last == nil { last = bounded(pair, x, largest: wanted, on: backend) }
+        let found = try #require(last)
+        expectLargest(found, all, wanted: wanted, isCopied: true, "\(backend.instructionSet) \(wanted)")
+    }
+
+    /// Infinite products are nobody's choice, and make room for others.
+    @Test(arguments: nativeBackends) func whatIsInfiniteIsLeftToTheCaller(backend: ComputeBackend) throws {
+        var generator = Generator(state: 5)
+        let (rows, columns) = (2000, 64)
+        let x = generator.floats(columns).map { abs($0) + 0.1 }
+        var blocks = Self.blocks(rows: rows, x: x, likely: [9, 900], &generator)
+        // A row whose first block is multiplied by infinity.
+        for k in 0..<32 { blocks[70 * 68 + 2 + k] = 1 }
+        (blocks[70 * 68], blocks[70 * 68 + 1]) = (0x00, 0x7c)
+        let pair = try Pair(blocks, rows: rows, columns: columns)
+        #expect(whole(pair, x, on: backend)[70] == .infinity)
+        for _ in 0..<BoundedProduct.productsToCopy {
+            #expect(bounded(pair, x, largest: LargestValues(count: 3), on: backend) == nil)
         }
     }
 

@@ -1,12 +1,12 @@
-internal import Compute
+package import Compute
 
 /// Tokens of one sequence that a step reads: a chunk of its prompt, or the token it generated last.
 package struct DecoderSegment {
     /// Which rows' logits are wanted.
-    package enum Logits: Sendable {
+    package enum Logits: Sendable, Equatable {
         case none, last, all
-        /// The last row's, of which only the largest matters: others may be −∞.
-        case largestOfLast
+        /// The last row's, of which only the largest matter: others may be −∞.
+        case largestOfLast(LargestValues)
     }
 
     /// The sequence's cache, with room reserved for the tokens.
@@ -74,10 +74,11 @@ package struct DecoderStep {
         let angles: RoPE.Angles?
     }
 
-    /// Whether the largest logit of one row is all that is wanted of the step.
-    var wantsLargestAlone: Bool {
+    /// Which logits matter, if they are the largest of one row and nothing else is wanted of the step.
+    var wantsLargestAlone: LargestValues? {
         var wanted = segments.lazy.map(\.logits).filter { $0 != .none }.makeIterator()
-        return wanted.next() == .largestOfLast && wanted.next() == nil
+        guard case .largestOfLast(let values)? = wanted.next(), wanted.next() == nil else { return nil }
+        return values
     }
 
     /// The rows whose logits are wanted, or nil if that is all of them.

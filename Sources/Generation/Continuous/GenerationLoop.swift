@@ -268,7 +268,8 @@ final class GenerationLoop {
         guard part.reachesEnd else { return .none }
         // Of tokens that the tokenizer does not know none is chosen, and one of them might have the largest logit.
         let isChosenFromAll = tokenizer.vocabularySize == model.vocabularySize
-        return isChosenFromAll && part.sequence.wantsLargestLogit ? .largestOfLast : .last
+        guard isChosenFromAll, let largest = part.sequence.decidingLogits else { return .last }
+        return .largestOfLast(largest)
     }
 
     /// Notes computed tokens, and makes full pages known to others.

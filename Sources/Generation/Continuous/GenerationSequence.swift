@@ -92,9 +92,10 @@ final class GenerationSequence {
         owner.request.wantsPromptLogprobs && choice == 0 && owner.promptLogprobs.count < owner.request.prompt.count
     }
 
-    /// Whether the next token is that with the largest logit, and nobody asks for the others.
-    var wantsLargestLogit: Bool {
-        sampler.takesLargest && mask == nil && forbidden.isEmpty && owner.request.topLogprobs == nil
+    /// The logits among which the next token is, if nobody asks for the others; nil for all.
+    var decidingLogits: LargestValues? {
+        guard mask == nil, forbidden.isEmpty, owner.request.topLogprobs == nil else { return nil }
+        return sampler.decidingLogits
     }
 
     /// Tokens that may not come next.

@@ -68,8 +68,22 @@ package struct Sampler: Sendable {
         random = RandomSource(seed: options.seed, choice: choice)
     }
 
-    /// Whether the largest logit decides, as the model gives it, where neither a mask nor forbidden tokens are given.
-    var takesLargest: Bool { factor == 0 && adjustments.isNone }
+    /// The logits that can make a difference, as the model gives them, where neither a mask nor forbidden tokens nor
+    /// log-probabilities are given; nil for all. What is chosen with −∞ in place of the others is the same.
+    var decidingLogits: LargestValues? {
+        guard adjustments.isNone else { return nil }
+        if factor == 0 { return LargestValues() }
+        if options.topK > 0 { return LargestValues(count: options.topK) }
+        guard options.topP == 1, options.minP > 0 else { return nil }
+        return LargestValues(margin: -leastDistance(share: options.minP))
+    }
+
+    /// How far, at most, the logit of a token of at least that share of the most probable one is from that one's, which is
+    /// 0 or less. A little lower than what is exact.
+    private func leastDistance(share: Double) -> Float {
+        // ln 0 would be −∞, and so small a share rules nothing out.
+        (Float(portableLogarithm(max(share, 1e-30))) * 1.01 - 0.01) / factor
+    }
 
     /// Chooses the next token and takes note of it for the penalties.
     ///
@@ -228,9 +242,7 @@ extension Sampler {
             candidates.keepNucleus(options.topP)
             return unusual()
         } else if options.minP > 0 {
-            // ln 0 would be −∞, and so small a share rules nothing out.
-            let ratio = portableLogarithm(max(options.minP, 1e-30))
-            bound = max(bound, top + (Float(ratio) * 1.01 - 0.01) / factor)
+            bound = max(bound, top + leastDistance(share: options.minP))
         }
         candidates.gather(logits, count: count, from: bound, blocks: blocks, blockBound: bound)
         return filtered(on: backend)

@@ -6,8 +6,8 @@ import Tokenizers
 
 @testable import Generation
 
-/// Greedy answers of a model with a large vocabulary, whose logits are bounded instead of computed: the same tokens.
-@Suite struct BoundedGreedyTests {
+/// Answers of a model with a large vocabulary, whose logits are bounded instead of computed: the same tokens.
+@Suite struct BoundedAnswerTests {
     private static let prompts = [
         "The history of bread begins in the Middle East, where", "def fibonacci(n):", "Der alte Mann und",
         "1, 2, 3, 5, 8, 13,",
@@ -29,6 +29,24 @@ import Tokenizers
             #expect(try await answer(topLogprobs: 0) == bounded, "\(text)")
             #expect(try await answer(topLogprobs: nil) == bounded, "\(text), with bounds from the first token on")
         }
+    }
+
+    /// Filters that leave a few tokens look at no others, and the draws are the same.
+    @Test(arguments: [(topK: 40, topP: 0.95, minP: 0.0), (1, 1, 0), (0, 1, 0.05), (64, 1, 0.02)])
+    func sampledTokensAreThoseOfAllLogits(topK: Int, topP: Double, minP: Double) async throws {
+        let harness = try GenerationHarness(try InstalledModels.file("model", of: "gemma-3-270m"))
+        let prompt = harness.batcher.tokenizer.encode("Once upon a time", allowSpecial: false)
+        func answer(topLogprobs: Int?) async throws -> [Int32] {
+            var request = GenerationHarness.greedy(prompt, maxTokens: 120) { $0.ignoresEndOfGeneration = true }
+            (request.sampling.temperature, request.sampling.seed) = (0.9, 7)
+            (request.sampling.topK, request.sampling.topP, request.sampling.minP) = (topK, topP, minP)
+            request.topLogprobs = topLogprobs
+            return try await harness.run(request).answers[0].ids
+        }
+        let bounded = try await answer(topLogprobs: nil)
+        #expect(bounded.count == 120)
+        #expect(try await answer(topLogprobs: 0) == bounded)
+        #expect(try await answer(topLogprobs: nil) == bounded, "with bounds from the first token on")
     }
 
     /// What forbids tokens or moves logits needs them all.
