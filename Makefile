@@ -16,7 +16,7 @@ PYTHON_TEST_PACKAGES := libretranslatepy==2.1.4 openai==3.54.0 websockets==17.4
 
 help:
 	@echo "make run      set up, build, fetch the default models, serve on 127.0.0.1:$(PORT)"
-	@echo "make test     set up, build, run every test and the quick self-test"
+	@echo "make test     set up, build, run every test and the whole self-test"
 	@echo "make selftest let the service prove itself, on every default model"
 	@echo "make setup    install the system packages that are missing"
 	@echo "make build    build $(SVC)"
@@ -66,7 +66,7 @@ test: setup lint .python
 	@swift build $(SWIFT_FLAGS) --build-tests
 	@$(SVC) pull $(DEFAULT_MODELS)
 	@Tests/run.sh $(SWIFT_FLAGS) --skip-build
-	@$(SVC) selftest --quick
+	@$(SVC) selftest
 
 selftest: pull
 	@$(SVC) selftest

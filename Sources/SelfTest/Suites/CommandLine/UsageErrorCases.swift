@@ -70,7 +70,7 @@ enum UsageErrorCases {
             ["pull", "--revision", "a", "x", "y"], ["pull", "--name", "x", "lid"], ["usage", "--days", "0"],
             ["usage", "--by", "hour"], ["pin", "x", "y", "--release"],
             ["bench", "translate", "x", "--input", "y", "--repetitions", "0"],
-            ["bench", "generate", "x", "--streams", "33"], ["bench", "generate", "x", "--decode-tokens", "1"],
+            ["bench", "generate", "x", "--streams", "65"], ["bench", "generate", "x", "--decode-tokens", "1"],
             ["bench", "tokens", "x", "--load", "0"],
         ]
         for arguments in wrong { try await refuses(context, arguments) }
