@@ -1,11 +1,12 @@
 internal import CKernels
 internal import Synchronization
 
-/// The largest outputs of a Q8_0 matrix, without reading all of it: what greedy decoding wants of a layer over a vocabulary.
+/// The largest outputs of a Q8_0 matrix, without reading all of it: what greedy decoding, top-k and min-p want of a layer over
+/// a vocabulary.
 ///
 /// A copy of the matrix lies in two planes. The upper four bits of each weight bound every product (by Cauchy and Schwarz,
-/// with room for rounding: `nibble_planes.inc`), in little more than half of the bytes; only rows whose bound reaches the
-/// largest product known are multiplied, with the bits that the whole matrix would give. The largest output is exact
+/// with room for rounding: `nibble_planes.inc`), in little more than half of the bytes; only rows whose bound reaches what
+/// is known to be wanted are multiplied, with the bits that the whole matrix would give. The largest output is exact
 /// whatever the bounds are; where they let too many rows through again and again, the caller computes all for a while.
 ///
 /// What makes bounds wide is mostly a few columns in which hidden states are large, token after token. Two columns of each
@@ -33,6 +34,9 @@ package final class BoundedProduct: @unchecked Sendable {
     /// Pieces of work for each thread: rows that are multiplied lie close together in many vocabularies.
     private static let piecesPerThread = 16
 
+    /// After so many products the matrix is let go again: whoever else needed it has had it mapped.
+    private static let boundedBeforeRelease = 64
+
     private let linear: QuantizedLinear
     private let released: (Range<Int>) -> Void
     private let upper: AlignedBuffer<UInt8>
@@ -46,8 +50,6 @@ package final class BoundedProduct: @unchecked Sendable {
     private var nextPause = 0
     /// Products that were bounded.
     private var bounded = 0
-    /// After so many the matrix is let go again: whoever else needed it has had it mapped.
-    private static let boundedBeforeRelease = 64
 
     /// - Parameter released: told which bytes of the matrix are not expected to be read soon.
     /// - Returns: nil for a matrix of another type or shape, and where there is no memory for another.

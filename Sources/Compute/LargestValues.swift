@@ -5,6 +5,7 @@ package struct LargestValues: Sendable, Equatable {
     /// And all that are at most so far below the largest.
     package var margin: Float
 
+    /// The largest alone, or more. `count` is at least 1, `margin` at least 0.
     package init(count: Int = 1, margin: Float = 0) {
         (self.count, self.margin) = (count, margin)
     }
