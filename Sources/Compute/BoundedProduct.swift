@@ -22,7 +22,7 @@ package final class BoundedProduct: @unchecked Sendable {
     package static let mostWanted = 256
     /// All rows are copied after this many products.
     package static let productsToCopy = 64
-    /// With more than one in so many rows whose bounds reach the largest product, the whole matrix is faster.
+    /// With more than one in so many rows whose bounds reach what is wanted, the whole matrix is faster.
     private static let tooManyShare = 16
     /// Products that are left to the caller before bounds are tried again, at most. One product with too many rows, as the
     /// first after a prompt may be, is followed by none, the next by one, and then by twice as many each time.
@@ -33,7 +33,6 @@ package final class BoundedProduct: @unchecked Sendable {
     private static let productsForEachWanted = 8
     /// Pieces of work for each thread: rows that are multiplied lie close together in many vocabularies.
     private static let piecesPerThread = 16
-
     /// After so many products the matrix is let go again: whoever else needed it has had it mapped.
     private static let boundedBeforeRelease = 64
 
@@ -168,7 +167,7 @@ package final class BoundedProduct: @unchecked Sendable {
         return svc_bound_input(x.pointer, columns, chosen, &vector) != 0 ? vector : nil
     }
 
-    /// Returns how many of the copied rows were multiplied; nil if there is no largest product.
+    /// Returns how many of the copied rows were multiplied; nil if what is wanted is not all finite.
     private func largest(
         _ wanted: LargestValues, _ vector: svc_bounded_vector, _ x: MatrixView, into out: MatrixView,
         on backend: ComputeBackend, _ pool: ThreadPool

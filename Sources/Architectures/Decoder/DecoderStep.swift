@@ -75,7 +75,7 @@ package struct DecoderStep {
     }
 
     /// Which logits matter, if they are the largest of one row and nothing else is wanted of the step.
-    var wantsLargestAlone: LargestValues? {
+    var largestWanted: LargestValues? {
         var wanted = segments.lazy.map(\.logits).filter { $0 != .none }.makeIterator()
         guard case .largestOfLast(let values)? = wanted.next(), wanted.next() == nil else { return nil }
         return values

@@ -105,11 +105,12 @@ struct TokenEmbedding: Sendable {
     }
 
     /// The logits of x, states behind the last norm. Where the step wants only the largest, others may be −∞.
-    /// The largest alone is what it is in its place; beside others its value matters.
     func logits(_ x: MatrixView, _ step: DecoderStep) -> MatrixView {
         let resources = step.resources
         let logits = resources.workspace.matrix(rows: x.rows, columns: output.outputs)
-        if let wanted = step.wantsLargestAlone, wanted == LargestValues() || (logitScale == nil && logitCap == nil),
+        // Neither scale nor cap changes which logit is the largest. Where several are weighed, models with either compute
+        // all.
+        if let wanted = step.largestWanted, wanted == LargestValues() || (logitScale == nil && logitCap == nil),
             let bounded, wanted.count <= BoundedProduct.mostWanted, BoundedProduct.pays(on: resources.backend),
             bounded.apply(
                 x, largest: wanted, into: logits, on: resources.backend, resources.pool, resources.workspace)
