@@ -33,6 +33,35 @@ package struct AttentionMemory {
     }
 }
 
+extension AttentionMemory {
+    /// `shares ← softmax(scale · q_h · Kᵀ_h)`: how one query is shared out over the positions, in one head.
+    ///
+    /// - Parameter query: `[heads · headDim]`
+    package func share(
+        _ query: UnsafePointer<Float>, head: Int, headDim: Int, scale: Float,
+        into shares: UnsafeMutableBufferPointer<Float>, on backend: ComputeBackend
+    ) {
+        let padded = Self.paddedLength(length)
+        shareAttention(
+            query + head * headDim, keys + head * headDim * padded, stride: padded, headDim: headDim, scale: scale,
+            into: shares, on: backend)
+    }
+}
+
+/// The shares of `shares.count` positions, whose keys `[headDim, stride]` are transposed.
+func shareAttention(
+    _ query: UnsafePointer<Float>, _ keys: UnsafePointer<Float>, stride: Int, headDim: Int, scale: Float,
+    into shares: UnsafeMutableBufferPointer<Float>, on backend: ComputeBackend
+) {
+    guard let first = shares.baseAddress else { return }
+    shares.update(repeating: 0)
+    for feature in 0..<headDim {
+        for position in shares.indices { shares[position] += query[feature] * keys[feature * stride + position] }
+    }
+    for position in shares.indices { shares[position] *= scale }
+    backend.softmax(first, count: shares.count)
+}
+
 extension ComputeBackend {
     /// `out[r] = concat_h softmax(scale · q_h · Kᵀ_h) V_h` for every query row.
     /// queries and out: `[rows, heads · headDim]`.

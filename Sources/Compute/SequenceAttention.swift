@@ -63,6 +63,16 @@ package struct SequenceMemory {
         }
     }
 
+    /// As `AttentionMemory.share`.
+    package func share(
+        _ query: UnsafePointer<Float>, head: Int, scale: Float, into shares: UnsafeMutableBufferPointer<Float>,
+        on backend: ComputeBackend
+    ) {
+        shareAttention(
+            query + head * headDim, keys(head), stride: Self.padded(length), headDim: headDim, scale: scale,
+            into: shares, on: backend)
+    }
+
     /// Floats of scratch memory that `attend` takes.
     package static func scratchFloats(length: Int) -> Int { 8 * padded(length) }
 

@@ -17,11 +17,13 @@ package struct TranslationQuery: Sendable {
     package var search: SearchOptions
     /// Whether another model may answer where this one cannot.
     package var fallback: FallbackPolicy
+    /// What the texts are, and their translations will be.
+    package var format: TranslationFormat
 
     /// Texts and their languages.
     package init(
         texts: [String], source: String?, target: String, model: String? = nil,
-        search: SearchOptions = SearchOptions(), fallback: FallbackPolicy = .auto
+        search: SearchOptions = SearchOptions(), fallback: FallbackPolicy = .auto, format: TranslationFormat = .text
     ) {
         self.texts = texts
         self.source = source
@@ -29,6 +31,15 @@ package struct TranslationQuery: Sendable {
         self.model = model
         self.search = search
         self.fallback = fallback
+        self.format = format
+    }
+
+    /// The texts as a reader sees them: what their languages are told by.
+    var readable: [String] {
+        switch format {
+        case .text: texts
+        case .html: texts.map { HTMLDocument($0).text }
+        }
     }
 }
 
@@ -70,7 +81,8 @@ extension Engine {
     ///   `QueueFullError`; `CancellationError`.
     package nonisolated func translate(_ query: TranslationQuery) async throws -> [TranslatedItem] {
         let route = try await route(query)
-        let detections = query.source == nil ? try await detect(query.texts) : nil
+        let readable = query.source == nil ? query.readable : []
+        let detections = query.source == nil ? try await detect(readable) : nil
         let began = ContinuousClock.now
         do {
             let items = try await withThrowingTaskGroup(of: (Int, TranslatedItem).self) { group in
@@ -78,7 +90,8 @@ extension Engine {
                 for (index, text) in query.texts.enumerated() {
                     if index >= Self.concurrentTexts, let (done, item) = try await group.next() { items[done] = item }
                     group.addTask {
-                        (index, try await self.translate(text, route, detection: detections?[index], query))
+                        let detected = detections.map { (readable[index], $0[index]) }
+                        return (index, try await self.translate(text, route, detected: detected, query))
                     }
                 }
                 for try await (done, item) in group { items[done] = item }
@@ -151,10 +164,12 @@ extension Engine {
             ?? names.first { isObtainable($0) } ?? names.first
     }
 
+    /// - Parameter detected: what a reader sees of the text, and what was detected in that.
     private nonisolated func translate(
-        _ text: String, _ route: Route, detection: LanguageIdentifier.Detection?, _ query: TranslationQuery
+        _ text: String, _ route: Route, detected: (text: String, detection: LanguageIdentifier.Detection)?,
+        _ query: TranslationQuery
     ) async throws -> TranslatedItem {
-        let choice = await choose(text, route, detection: detection, model: query.model)
+        let choice = await choose(route, detected: detected, model: query.model)
         var item = TranslatedItem(
             text: text, source: choice.source?.description ?? "und", target: route.target.description,
             detected: choice.detected)
@@ -194,7 +209,7 @@ extension Engine {
             let need = StandInNeed(task: .translation, pair: (source, target))
             let held = try await acquire(name, standIn: query.fallback == .auto ? need : nil)
             lease = held
-            return (try await translate(text, with: held, from: source, to: target, query.search), held)
+            return (try await translate(text, with: held, from: source, to: target, query), held)
         } catch let error where !(error is CancellationError) {
             throw TextFailure(
                 model: name, lease: lease, pair: UsagePair(source: source.description, target: target.description),
@@ -204,13 +219,16 @@ extension Engine {
 
     private nonisolated func translate(
         _ text: String, with lease: ModelLease, from source: LanguageTag, to target: LanguageTag,
-        _ search: SearchOptions
+        _ query: TranslationQuery
     ) async throws -> TranslationResult {
         switch lease.model {
         case .translation(let batcher):
             return try await batcher.translate(
-                TranslationRequest(text: text, direction: batcher.direction(from: source, to: target), search: search))
+                TranslationRequest(
+                    text: text, direction: batcher.direction(from: source, to: target), search: query.search,
+                    format: query.format))
         case .generation(let model):
+            guard query.format == .text else { throw EngineError.formatNotTranslated(query.format, model: lease.name) }
             guard let prompt = try await entry(lease.name).descriptor.translationPrompt else {
                 throw EngineError.wrongTask(model: lease.name, task: "something else", wanted: "translation")
             }
@@ -230,14 +248,14 @@ extension Engine {
     /// The source language and the model of one text. Of the languages detected, a close second that can be translated
     /// is taken before a first that cannot: Galician and Portuguese are easily mistaken for one another.
     private func choose(
-        _ text: String, _ route: Route, detection: LanguageIdentifier.Detection?, model: String?
+        _ route: Route, detected: (text: String, detection: LanguageIdentifier.Detection)?, model: String?
     ) -> Choice {
         func serves(_ source: LanguageTag) -> Bool {
             if source.primary == route.target.primary { return true }
             if let model { return entries[model]?.descriptor.translates(from: source, to: route.target) == true }
             return modelName(from: source, to: route.target) != nil
         }
-        guard let detection else {
+        guard let (text, detection) = detected else {
             guard let source = route.source else { return Choice() }
             return Choice(source: source, model: model ?? modelName(from: source, to: route.target))
         }

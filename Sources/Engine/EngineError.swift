@@ -1,3 +1,5 @@
+package import Generation
+
 /// Why the engine does not do what was asked. The messages are shown to clients as they are.
 package indirect enum EngineError: Error, Sendable, Equatable, CustomStringConvertible {
     /// No model has this name.
@@ -10,6 +12,8 @@ package indirect enum EngineError: Error, Sendable, Equatable, CustomStringConve
     case unsupportedLanguage(String)
     /// Both languages are known, and no model translates the one into the other.
     case unsupportedPair(source: String, target: String)
+    /// The model translates, but not texts of this kind.
+    case formatNotTranslated(TranslationFormat, model: String)
     /// The model is not ready yet; asking again helps.
     case notReady(model: String, state: ModelState, retryAfterSeconds: Int)
     /// The model could not be loaded.
@@ -49,6 +53,9 @@ package indirect enum EngineError: Error, Sendable, Equatable, CustomStringConve
             "\(language) is not supported"
         case .unsupportedPair(let source, let target):
             "no model translates from \(source) to \(target); GET /languages lists the pairs"
+        case .formatNotTranslated(let format, let model):
+            "the model \(model) translates by prompts, which do not say where the tags of \(format.rawValue) go; send text, or "
+                + "name a model that is made for translation"
         case .notReady(let model, let state, let seconds):
             "the model \(model) is \(state.rawValue); try again in \(seconds) s"
         case .failed(let model, let failure):

@@ -164,14 +164,18 @@ package final class TranslationBatcher: WorkSource {
     }
 
     private func prepare(_ job: TranslationJob) {
-        let plan = pipeline.plan(job.request.text, job.request.direction)
+        let plan =
+            switch job.request.format {
+            case .text: pipeline.plan(job.request.text, job.request.direction)
+            case .html: pipeline.plan(html: job.request.text, job.request.direction)
+            }
         do {
             for unit in plan.units { try model.check(unit) }
         } catch {
             job.end(.failure(error))
             return
         }
-        job.begin(plan)
+        job.begin(plan, pipeline)
         guard !plan.units.isEmpty else {
             job.succeed(pipeline)
             return
@@ -261,14 +265,39 @@ package final class TranslationBatcher: WorkSource {
         let results = BatchSearch.run(
             requests, model: model, workspace: context.workspace,
             isCancelled: { batch[$0].job.hasEnded })
+        let translations = self.translations(batch, requests, results, context)
         for (index, item) in batch.enumerated() where !item.job.hasEnded {
-            let hypotheses = results[index]
-            guard let best = hypotheses.first else { continue }
+            guard let best = results[index].first else { continue }
             let isLast = item.job.complete(
-                item.unit, texts: hypotheses.map { pipeline.tokenizer.decode($0.tokens) },
+                item.unit, translations[index],
                 targetTokens: best.tokens.count + (best.reachedLimit ? 0 : 1),
                 warnings: DegenerationGuard.warnings(source: requests[index].source, hypothesis: best))
             if isLast { item.job.succeed(pipeline) }
         }
+    }
+
+    /// The hypotheses of each sentence as text, and by tokens where there are tags to be placed.
+    private func translations(
+        _ batch: [Item], _ requests: [SearchRequest], _ results: [[Hypothesis]], _ context: WorkerContext
+    ) -> [[UnitTranslation]] {
+        var translations = results.map { hypotheses in
+            hypotheses.map { UnitTranslation(text: pipeline.tokenizer.decode($0.tokens)) }
+        }
+        var places: [(sentence: Int, rank: Int)] = []
+        var alignments: [TokenAlignment.Request] = []
+        for (index, item) in batch.enumerated() where !item.job.hasEnded {
+            guard let pieces = item.job.alignedPieces(of: item.unit) else { continue }
+            for (rank, hypothesis) in results[index].prefix(item.job.request.search.results).enumerated() {
+                places.append((index, rank))
+                alignments.append(.init(source: requests[index].source, pieces: pieces, target: hypothesis.tokens))
+            }
+        }
+        guard !places.isEmpty else { return translations }
+        let links = TokenAlignment.links(alignments, model: model, workspace: context.workspace)
+        for (place, (request, links)) in zip(places, zip(alignments, links)) {
+            translations[place.sentence][place.rank].tokens = AlignedText.texts(
+                of: request.target, links, decode: pipeline.tokenizer.decode)
+        }
+        return translations
     }
 }

@@ -1,6 +1,14 @@
 internal import Foundation
 internal import Synchronization
 
+/// What a text is.
+package enum TranslationFormat: String, Sendable, CaseIterable {
+    /// Characters that mean themselves.
+    case text
+    /// HTML, a document or a part of one: its tags stay, and stand around what they stood around.
+    case html
+}
+
 /// A text to translate.
 package struct TranslationRequest: Sendable {
     /// The text: any number of sentences and paragraphs.
@@ -9,14 +17,18 @@ package struct TranslationRequest: Sendable {
     package var direction: TranslationDirection
     /// How to search, for each sentence.
     package var search: SearchOptions
+    /// What the text is, and its translation will be.
+    package var format: TranslationFormat
 
     /// A text and how to search.
     package init(
-        text: String, direction: TranslationDirection = TranslationDirection(), search: SearchOptions = SearchOptions()
+        text: String, direction: TranslationDirection = TranslationDirection(), search: SearchOptions = SearchOptions(),
+        format: TranslationFormat = .text
     ) {
         self.text = text
         self.direction = direction
         self.search = search
+        self.format = format
     }
 }
 
@@ -56,8 +68,10 @@ final class TranslationJob: Sendable {
     private struct State {
         var continuation: CheckedContinuation<TranslationResult, any Error>?
         var plan = TranslationPipeline.Plan()
-        /// For each unit the texts of its hypotheses, best first.
-        var texts: [[String]] = []
+        /// For each unit where its pieces are, if its tokens have to be aligned.
+        var alignedPieces: [Range<Int>?] = []
+        /// For each unit the translations of its hypotheses, best first.
+        var translations: [[UnitTranslation]] = []
         var remaining = 0
         var warnings: [TranslationWarning] = []
         var targetTokens = 0
@@ -78,10 +92,12 @@ final class TranslationJob: Sendable {
     var hasEnded: Bool { ended.load(ordering: .acquiring) }
 
     /// Notes the plan. Returns the lengths of the units.
-    func begin(_ plan: TranslationPipeline.Plan) {
+    func begin(_ plan: TranslationPipeline.Plan, _ pipeline: TranslationPipeline) {
+        let alignedPieces = plan.alignedPieces(pipeline)
         state.withLock {
             $0.plan = plan
-            $0.texts = Array(repeating: [], count: plan.units.count)
+            $0.alignedPieces = alignedPieces
+            $0.translations = Array(repeating: [], count: plan.units.count)
             $0.remaining = plan.units.count
         }
     }
@@ -92,10 +108,15 @@ final class TranslationJob: Sendable {
 
     func source(of unit: Int) -> [Int32] { state.withLock { $0.plan.units[unit] } }
 
+    /// Where the pieces of a unit are among its tokens, if its translation has to be aligned with them.
+    func alignedPieces(of unit: Int) -> Range<Int>? { state.withLock { $0.alignedPieces[unit] } }
+
     /// Notes a unit's hypotheses. True if it was the last unit.
-    func complete(_ unit: Int, texts: [String], targetTokens: Int, warnings: [TranslationWarning]) -> Bool {
+    func complete(
+        _ unit: Int, _ translations: [UnitTranslation], targetTokens: Int, warnings: [TranslationWarning]
+    ) -> Bool {
         state.withLock {
-            $0.texts[unit] = texts
+            $0.translations[unit] = translations
             $0.targetTokens += targetTokens
             for warning in warnings where !$0.warnings.contains(warning) { $0.warnings.append(warning) }
             $0.remaining -= 1
@@ -108,10 +129,13 @@ final class TranslationJob: Sendable {
         let result = state.withLock { state in
             // A sentence of which the search found fewer hypotheses stands in further versions as in the first; where no
             // sentence has more, there is no further version.
-            let found = min(request.search.results, state.texts.map(\.count).max() ?? 1)
+            let found = min(request.search.results, state.translations.map(\.count).max() ?? 1)
             let versions = (0..<max(1, found)).map { rank in
                 pipeline.assemble(
-                    state.plan, texts: state.texts.map { $0.indices.contains(rank) ? $0[rank] : $0.first ?? "" })
+                    state.plan,
+                    units: state.translations.map {
+                        $0.indices.contains(rank) ? $0[rank] : $0.first ?? UnitTranslation(text: "")
+                    })
             }
             let started = state.started ?? .now
             return TranslationResult(

@@ -56,6 +56,8 @@ package struct TranslationPipeline: Sendable {
             package var units: Range<Int>
             /// The source is written in capitals, and so shall the translation be.
             package var isCapitals = false
+            /// The tags within it.
+            var markup: SentenceMarkup?
         }
 
         /// The parts in order.
@@ -66,36 +68,71 @@ package struct TranslationPipeline: Sendable {
         package var units: [[Int32]] = []
         /// The languages.
         package var direction = TranslationDirection()
+        /// The result is HTML: `gap`, `verbatim` and `trailing` are, and what is translated is made so.
+        var isHTML = false
+
+        /// For each unit where its pieces are among its tokens, if its sentence has tags to be placed.
+        func alignedPieces(_ pipeline: TranslationPipeline) -> [Range<Int>?] {
+            var ranges = [Range<Int>?](repeating: nil, count: units.count)
+            for part in parts where part.markup != nil {
+                for unit in part.units { ranges[unit] = pipeline.pieces(in: units[unit], direction) }
+            }
+            return ranges
+        }
+    }
+
+    /// Where the pieces are among the tokens of a unit: what the tokenizer puts around none of them is around all.
+    private func pieces(in unit: [Int32], _ direction: TranslationDirection) -> Range<Int> {
+        let marks = tokenizer.source([], from: direction.source?.code, to: direction.target?.code)
+        // No piece is the token that follows the marks before it: that is a mark, or the end.
+        let before = zip(marks, unit).prefix { $0 == $1 }.count
+        return before..<(unit.count - (marks.count - before))
     }
 
     /// Takes a text apart: sentences, tokens, chunks of at most `maximumPieces`. Text without a letter (numbers, emoji,
     /// punctuation) needs no translation and is copied.
     package func plan(_ text: String, _ direction: TranslationDirection = TranslationDirection()) -> Plan {
-        let split = SentenceSplitter(language: direction.source?.tag ?? sourceLanguage).split(text)
+        let split = splitter(direction).split(text)
         var plan = Plan()
         plan.direction = direction
         plan.trailing = split.trailing
-        for segment in split.segments {
-            guard segment.text.unicodeScalars.contains(where: \.properties.isAlphabetic) else {
-                plan.parts.append(.init(gap: segment.gap, verbatim: segment.text, units: 0..<0))
-                continue
-            }
-            let isCapitals = Self.isWrittenInCapitals(segment.text)
-            let pieces = tokenizer.pieces(isCapitals ? Self.sentenceCase(segment.text) : segment.text)
-            let first = plan.units.count
-            for start in stride(from: 0, to: pieces.count, by: maximumPieces) {
-                plan.units.append(
-                    tokenizer.source(
-                        pieces[start..<min(start + maximumPieces, pieces.count)], from: direction.source?.code,
-                        to: direction.target?.code))
-            }
-            let units = first..<plan.units.count
-            plan.parts.append(
-                .init(
-                    gap: segment.gap, verbatim: units.isEmpty ? segment.text : nil, units: units, isCapitals: isCapitals
-                ))
-        }
+        for segment in split.segments { append(segment.text, gap: segment.gap, to: &plan) { segment.text } }
         return plan
+    }
+
+    /// What cuts texts into sentences.
+    func splitter(_ direction: TranslationDirection) -> SentenceSplitter {
+        SentenceSplitter(language: direction.source?.tag ?? sourceLanguage)
+    }
+
+    /// Adds a sentence.
+    ///
+    /// - Parameters:
+    ///   - gap: what stands before it.
+    ///   - copy: the sentence as it stands in the result where nothing of it is translated.
+    /// - Returns: its text as the model reads it, and its pieces; nil where it is copied.
+    @discardableResult
+    func append(
+        _ sentence: String, gap: String, to plan: inout Plan, copy: () -> String
+    ) -> (text: String, pieces: [Int32])? {
+        guard sentence.unicodeScalars.contains(where: \.properties.isAlphabetic) else {
+            plan.parts.append(.init(gap: gap, verbatim: copy(), units: 0..<0))
+            return nil
+        }
+        let isCapitals = Self.isWrittenInCapitals(sentence)
+        let text = isCapitals ? Self.sentenceCase(sentence) : sentence
+        let pieces = tokenizer.pieces(text)
+        let first = plan.units.count
+        for start in stride(from: 0, to: pieces.count, by: maximumPieces) {
+            plan.units.append(
+                tokenizer.source(
+                    pieces[start..<min(start + maximumPieces, pieces.count)], from: plan.direction.source?.code,
+                    to: plan.direction.target?.code))
+        }
+        let units = first..<plan.units.count
+        plan.parts.append(
+            .init(gap: gap, verbatim: units.isEmpty ? copy() : nil, units: units, isCapitals: isCapitals))
+        return units.isEmpty ? nil : (text, pieces)
     }
 
     /// Whether a sentence shouts. The models know words in capitals only as abbreviations and names, and copy them; two
@@ -115,13 +152,48 @@ package struct TranslationPipeline: Sendable {
 
     /// Puts a translation together: the source's white space between the sentences, each unit's text in its place.
     package func assemble(_ plan: Plan, texts: [String]) -> String {
+        assemble(plan, units: texts.map { UnitTranslation(text: $0) })
+    }
+
+    /// As above, with tags where the parts have some.
+    func assemble(_ plan: Plan, units: [UnitTranslation]) -> String {
         var result = ""
         let chunkSeparator = chunkSeparator(plan.direction)
         for part in plan.parts {
             result += part.gap
-            let text = part.verbatim ?? texts[part.units].joined(separator: chunkSeparator)
-            result += part.isCapitals ? text.uppercased() : text
+            if let verbatim = part.verbatim {
+                result += verbatim
+            } else if let markup = part.markup {
+                result += markup.place(tokens(of: units[part.units], part, chunkSeparator))
+            } else {
+                let text = units[part.units].map(\.text).joined(separator: chunkSeparator)
+                let cased = part.isCapitals ? text.uppercased() : text
+                result += plan.isHTML ? HTMLEntities.escaped(cased) : cased
+            }
         }
         return result + plan.trailing
     }
+
+    /// The tokens of a sentence's chunks, linked to the pieces of the sentence.
+    private func tokens(
+        of units: ArraySlice<UnitTranslation>, _ part: Plan.Part, _ chunkSeparator: String
+    ) -> [AlignedText] {
+        units.enumerated().flatMap { chunk, unit in
+            unit.tokens.enumerated().map { index, token in
+                var token = token
+                token.link.piece += chunk * maximumPieces
+                if part.isCapitals { token.text = token.text.uppercased() }
+                if index == 0, chunk > 0 { token.text = chunkSeparator + token.text }
+                return token
+            }
+        }
+    }
+}
+
+/// The translation of a unit.
+struct UnitTranslation: Sendable, Equatable {
+    /// Its text.
+    var text: String
+    /// The same by tokens, where there are tags to be placed.
+    var tokens: [AlignedText] = []
 }

@@ -112,6 +112,20 @@ struct EncoderDecoderRun {
 
     /// The logits behind each of the tokens that each sentence's decoder is given, the start token first, in one batch.
     func logits(_ sources: [[Int32]], given: [[Int32]], candidates: [[Int32]?]? = nil) -> [[[Float]]] {
+        steps(sources, given: given, candidates: candidates) { decoding, rows in
+            decoding.step(rows, workspace).map { Array($0) }
+        }
+    }
+
+    /// How each of the tokens behind those that each sentence's decoder is given is shared out over its source.
+    func sourceShares(_ sources: [[Int32]], given: [[Int32]]) -> [[[Float]]] {
+        steps(sources, given: given) { decoding, rows in decoding.sourceShares(rows, workspace) }
+    }
+
+    private func steps(
+        _ sources: [[Int32]], given: [[Int32]], candidates: [[Int32]?]? = nil,
+        _ step: (any Decoding, [DecoderRow]) -> [[Float]]
+    ) -> [[[Float]]] {
         workspace.scoped {
             let decoding = model.startDecoding(
                 sources: sources, candidates: candidates ?? sources.map { _ in nil }, maximumRows: sources.count,
@@ -126,9 +140,7 @@ struct EncoderDecoderRun {
                         token: given[sentence][position], position: position)
                 }
                 workspace.scoped {
-                    for (sentence, row) in zip(active, decoding.step(rows, workspace)) {
-                        result[sentence].append(Array(row))
-                    }
+                    for (sentence, row) in zip(active, step(decoding, rows)) { result[sentence].append(row) }
                 }
                 previous = active
             }

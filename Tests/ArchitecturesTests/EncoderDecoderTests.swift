@@ -45,6 +45,20 @@ import Testing
         }
     }
 
+    /// Which source tokens a token translates, in the heads that say it best; two sentences in one batch.
+    @Test func sharesOfTheSourceAreThoseOfTheReference() throws {
+        let alignments: [String: [[[Float]]]] = try Fixtures.json("huggingface/alignments.json")
+        #expect(alignments.count == 5)
+        for (name, expected) in alignments {
+            let inputs = try EncoderDecoderFixture(name).inputs
+            let shares = try EncoderDecoderRun(name).sourceShares(inputs.map(\.ids), given: inputs.map(\.decoderIds))
+            for (shares, expected) in zip(shares, expected) {
+                #expect(largestDifference(shares, expected) < 1e-5, "\(name)")
+                #expect(shares.allSatisfy { abs($0.reduce(0, +) - 1) < 1e-5 })
+            }
+        }
+    }
+
     @Test(arguments: EncoderDecoderFixture.names)
     func tokensAreThoseOfTheConfiguration(name: String) throws {
         let options = try EncoderDecoderFixture(name).options

@@ -65,6 +65,10 @@ private final class ScriptedDecoding: Decoding {
         self.maximumRows = maximumRows
     }
 
+    func sourceShares(_ rows: [DecoderRow], _ workspace: Workspace) -> [[Float]] {
+        preconditionFailure("no test aligns the translations of this model")
+    }
+
     func step(_ rows: [DecoderRow], _ workspace: Workspace) -> [UnsafeMutableBufferPointer<Float>] {
         precondition(rows.count <= maximumRows, "more rows than announced")
         let tokens = rows.map { $0.position == 0 ? [] : previous[$0.parent] + [$0.token] }

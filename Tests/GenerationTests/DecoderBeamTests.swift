@@ -68,6 +68,10 @@ import Testing
 
             init(_ owner: Continuation, _ sources: [[Int32]]) { (self.owner, self.sources) = (owner, sources) }
 
+            func sourceShares(_ rows: [DecoderRow], _ workspace: Workspace) -> [[Float]] {
+                preconditionFailure("no test aligns the translations of this model")
+            }
+
             func step(_ rows: [DecoderRow], _ workspace: Workspace) -> [UnsafeMutableBufferPointer<Float>] {
                 last = rows.map { $0.position == 0 ? [] : last[$0.parent] + [$0.token] }
                 let resources = ComputeResources(backend: owner.backend, pool: owner.threads, workspace: workspace)

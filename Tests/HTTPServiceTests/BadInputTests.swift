@@ -66,9 +66,6 @@ import Testing
             "the wrong direction", #"{"text":"x","source_lang":"pt","target_lang":"en","model":"firefox-en-pt"}"#, 400,
             says: "no model translates from pt"),
         Case(
-            "html", #"{"q":"<b>x</b>","source":"en","target":"pt","format":"html"}"#, 422,
-            says: "html is not translated yet"),
-        Case(
             "another format", #"{"q":"x","source":"en","target":"pt","format":"pdf"}"#, 400,
             says: "pdf format is not supported"),
         Case(

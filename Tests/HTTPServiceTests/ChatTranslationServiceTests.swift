@@ -68,6 +68,9 @@ import Testing
             #expect(pair.status == 400 && pair.json["error"]["code"].string == "unsupported_pair", "\(pair)")
             let language = try await translate(service, ["text": "Hi.", "source_lang": "en", "target_lang": "de"])
             #expect(language.status == 400 && language.json["error"]["code"].string == "unsupported_language")
+            let html = try await translate(
+                service, ["text": "<b>Hi.</b>", "source_lang": "en", "target_lang": "fr", "format": "html"])
+            #expect(html.status == 422 && html.json["error"]["code"].string == "unsupported_format", "\(html)")
             let listed = try await service.client.json("/languages")
             #expect(listed.json.array.compactMap { $0["code"].string }.sorted() == ["en", "fr", "pt-BR"])
         }

@@ -55,6 +55,26 @@ import Testing
         #expect(answer.json["timings"]["inference_ms"].exists)
     }
 
+    /// As clients of LibreTranslate send pages and posts; the language is that of the words, not of the tags.
+    @Test func htmlKeepsItsTags() async throws {
+        let client = try await RunningService.shared().client
+        let post = #"<p class=\"e\">\#(Self.rain) <a href=\"https://x.y/?a=1&b=2\">Good morning.</a></p><p>🙂</p>"#
+        let translated = #"<p class="e">\#(Self.chuva) <a href="https://x.y/?a=1&b=2">Bom dia.</a></p><p>🙂</p>"#
+        let libre = try await client.json(
+            "/translate", #"{"q":"\#(post)","source":"auto","target":"pt","format":"html"}"#)
+        #expect(libre.status == 200)
+        #expect(libre.json["translatedText"].string == translated)
+        #expect(libre.json["detectedLanguage"]["language"].string == "en")
+        let ours = try await client.json(
+            "/translate", #"{"text":["\#(post)","<b>1 &lt; 2</b>"],"target_lang":"pt","format":"html"}"#)
+        #expect(ours.json["translations"].array.map { $0["text"].string } == [translated, "<b>1 &lt; 2</b>"])
+        #expect(ours.json["translations"][1]["detected"]["language"].string == "und")
+        let form = try await client.request(
+            "POST", "/translate", headers: ["Content-Type": "application/x-www-form-urlencoded"],
+            body: Array("q=%3Cb>Good</b>+and+bad.&source=en&target=pt&format=html".utf8))
+        #expect(form.text == #"{"translatedText":"<b>Bom</b> e mau."}"#)
+    }
+
     @Test func whiteSpaceAndParagraphsSurvive() async throws {
         let client = try await RunningService.shared().client
         let answer = try await client.json(

@@ -46,9 +46,9 @@ class Engine:
         options = self.bergamot.ResponseOptions(**dict(defaults, **options))
         return self.service.translate(model, self.bergamot.VectorString(lines), options)
 
-    def translate(self, line):
+    def translate(self, line, is_html=False):
         # One line a request: in a larger one the engine forms its batches, and with them the shortlists, by chance.
-        return self.respond(self.fast, [line])[0].target.text.strip()
+        return self.respond(self.fast, [line], alignment=is_html, HTML=is_html)[0].target.text.strip()
 
     def sentence(self, line):
         """What the engine says of one line that is one sentence: its translation, its pieces, its word scores."""
@@ -227,11 +227,27 @@ def write_json(path, header, **body):
         file.write("{\n" + ",\n".join(lines) + "\n}\n")
 
 
+def with_tag(line, generator):
+    """A line as HTML, one to three of its words between tags, the marks behind them outside."""
+    words = [html.escape(word, quote=False) for word in line.split()]
+    first = generator.integers(len(words) - 1)
+    last = min(len(words), first + generator.integers(1, 4))
+    name = generator.choice(["a", "b", "i"])
+    inside = " ".join(words[first:last])
+    text = inside.rstrip(".,:!?\"')")
+    attribute = ' href="x"' if name == "a" else ""
+    words[first:last] = [f"<{name}{attribute}>{text}</{name}>{inside[len(text):]}"]
+    return " ".join(words)
+
+
 def write_engine(arguments):
     """The original engine's translations of a file's lines, one request each, one worker, no beam."""
     engine = Engine(arguments.model, arguments.vocabulary, arguments.shortlist)
     lines = [line.rstrip("\n") for line in open(arguments.input, encoding="utf-8")]
-    sentences = [{"source": line, "bergamot": engine.translate(line)} for line in lines]
+    if arguments.html:
+        generator = np.random.default_rng(SEED)
+        lines = [with_tag(line, generator) for line in lines if len(line.split()) > 3]
+    sentences = [{"source": line, "bergamot": engine.translate(line, arguments.html)} for line in lines]
     if arguments.scores:
         for sentence in sentences:
             sentence.update(engine.sentence(sentence["source"]))

@@ -502,6 +502,7 @@ def main():
     engine.add_argument("--name", required=True)
     engine.add_argument("--input", required=True)
     engine.add_argument("--scores", action="store_true")
+    engine.add_argument("--html", action="store_true")
     forced = commands.add_parser("forced")
     forced.add_argument("--direction", action="append", nargs=5, required=True)
     tiny, manifest = commands.add_parser("tiny"), commands.add_parser("manifest")

@@ -29,13 +29,25 @@ final class BergamotDecoding: Decoding {
     }
 
     func step(_ rows: [DecoderRow], _ workspace: Workspace) -> [UnsafeMutableBufferPointer<Float>] {
+        logits(of: states(rows, nil, workspace), rows, workspace)
+    }
+
+    func sourceShares(_ rows: [DecoderRow], _ workspace: Workspace) -> [[Float]] {
+        let record = AttentionRecord(.guided(layers: memories.count))
+        _ = states(rows, record, workspace)
+        return record.shares
+    }
+
+    /// The states of the decoder behind the rows' last tokens, `[rows, hiddenSize]`.
+    private func states(_ rows: [DecoderRow], _ record: AttentionRecord?, _ workspace: Workspace) -> MatrixView {
         precondition(rows.count <= maximumRows, "\(rows.count) hypotheses where \(maximumRows) were announced")
         moveCells(to: rows)
         let x = workspace.matrix(rows: rows.count, columns: model.configuration.hiddenSize)
         model.embed(rows, into: x)
         let active = cells.map { $0.slice(0..<rows.count) }
-        model.decode(x, cells: active, memory: { layer, row in memories[layer][rows[row].sentence] }, workspace)
-        return logits(of: x, rows, workspace)
+        model.decode(
+            x, cells: active, memory: { layer, row in memories[layer][rows[row].sentence] }, record: record, workspace)
+        return x
     }
 
     /// The cells in the order of the new rows: each row continues its parent's, and starts with zeros.

@@ -159,10 +159,16 @@ struct MultiHeadAttention: Sendable {
 
     /// x ← the layer's output, row r attending to `memory(r)`.
     func apply(
-        _ x: MatrixView, to memory: (Int) -> AttentionMemory, on backend: ComputeBackend, _ workspace: Workspace
+        _ x: MatrixView, layer: Int, to memory: (Int) -> AttentionMemory, record: AttentionRecord?,
+        on backend: ComputeBackend, _ workspace: Workspace
     ) {
         workspace.scoped {
             let queries = query(sublayer.prepare(x, on: backend, workspace), on: backend, workspace)
+            record?.note(layer: layer, rows: x.rows, length: { memory($0).length }) { row, head, shares in
+                memory(row).share(
+                    queries.row(row), head: head, headDim: queries.columns / heads, scale: scale, into: shares,
+                    on: backend)
+            }
             let context = workspace.matrix(rows: x.rows, columns: x.columns)
             for row in 0..<x.rows {
                 backend.attend(

@@ -145,11 +145,12 @@ package final class BergamotModel: SequenceToSequenceModel {
     /// The decoder's layers over one token of each row: x `[rows, hiddenSize]`, cells one matrix per layer.
     func decode(
         _ x: MatrixView, cells: [MatrixView], memory: (_ layer: Int, _ row: Int) -> AttentionMemory,
-        _ workspace: Workspace
+        record: AttentionRecord? = nil, _ workspace: Workspace
     ) {
         for (index, layer) in decoder.enumerated() {
             layer.recurrent.apply(x, cell: cells[index], on: backend, workspace)
-            layer.attention.apply(x, to: { memory(index, $0) }, on: backend, workspace)
+            layer.attention.apply(
+                x, layer: index, to: { memory(index, $0) }, record: record, on: backend, workspace)
             layer.feedForward.apply(x, sequences: nil, on: backend, workspace)
         }
         decoderTop?.apply(x, into: x, on: backend)

@@ -130,6 +130,13 @@ struct MemoryAttention: Sendable {
         let q = weights.query(h, resources)
         let attended = resources.workspace.matrix(rows: h.rows, columns: weights.innerSize)
         let memory = step.memory[layer]
+        if let record = step.record {
+            let sources = step.groups.flatMap { group in group.rows.map { _ in memory[group.sentence] } }
+            record.note(layer: layer, rows: h.rows, length: { sources[$0].length }) { row, head, shares in
+                sources[row].share(
+                    q.row(row), head: head, scale: weights.scale, into: shares, on: resources.backend)
+            }
+        }
         step.forGroups(heads: weights.heads, headDim: weights.headDim, length: { memory[$0.sentence].length }) {
             group, heads, workspace in
             let memory = memory[group.sentence]

@@ -40,15 +40,27 @@ package final class EncoderDecoderDecoding: Decoding {
     package var cacheBytes: Int { cache.sizeBytes }
 
     package func step(_ rows: [DecoderRow], _ workspace: Workspace) -> [UnsafeMutableBufferPointer<Float>] {
-        precondition(rows.count <= maximumRows, "\(rows.count) hypotheses where \(maximumRows) were announced")
         guard !rows.isEmpty else { return [] }
+        let step = prepare(rows, nil, workspace)
+        return model.output(model.decode(step), step, candidates: candidates)
+    }
+
+    package func sourceShares(_ rows: [DecoderRow], _ workspace: Workspace) -> [[Float]] {
+        guard !rows.isEmpty else { return [] }
+        let record = AttentionRecord(model.alignment)
+        _ = model.decode(prepare(rows, record, workspace))
+        return record.shares
+    }
+
+    private func prepare(_ rows: [DecoderRow], _ record: AttentionRecord?, _ workspace: Workspace) -> TargetStep {
+        precondition(rows.count <= maximumRows, "\(rows.count) hypotheses where \(maximumRows) were announced")
         let step = TargetStep(
             rows, start: model.configuration.tokens.start, sentences: sentences, cache: cache, memory: memory,
-            ComputeResources(backend: model.backend, pool: model.pool, workspace: workspace))
+            record: record, ComputeResources(backend: model.backend, pool: model.pool, workspace: workspace))
         precondition(
             step.tokens.allSatisfy { $0 >= 0 && Int($0) < model.targetVocabularySize }, "a token without embedding")
         cache.extend(step.groups, rows)
-        return model.output(model.decode(step), step, candidates: candidates)
+        return step
     }
 }
 
@@ -69,11 +81,13 @@ struct TargetStep {
     let cache: HypothesisCache
     /// `[layer][sentence]`
     let memory: [[SequenceMemory]]
+    /// What notes how the rows attend to their sources, where that is wanted.
+    let record: AttentionRecord?
     let resources: ComputeResources
 
     init(
         _ rows: [DecoderRow], start: Int32, sentences: Int, cache: HypothesisCache, memory: [[SequenceMemory]],
-        _ resources: ComputeResources
+        record: AttentionRecord?, _ resources: ComputeResources
     ) {
         var groups: [Group] = []
         groups.reserveCapacity(rows.count)
@@ -88,7 +102,7 @@ struct TargetStep {
         self.groups = groups
         tokens = rows.map { $0.position == 0 ? start : $0.token }
         positions = rows.map(\.position)
-        (self.cache, self.memory, self.resources) = (cache, memory, resources)
+        (self.cache, self.memory, self.record, self.resources) = (cache, memory, record, resources)
     }
 
     /// The number of hypotheses.

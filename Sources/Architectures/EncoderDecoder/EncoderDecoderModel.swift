@@ -30,6 +30,8 @@ protocol EncoderDecoderNetwork: EncoderDecoderModel {
     var memoryAttention: [MemoryAttention] { get }
     /// The last layer.
     var output: TokenLogits { get }
+    /// Where the decoder looks at what it translates.
+    var alignment: AttentionRecord.Place { get }
 
     /// The states of the encoder, `[rows, hiddenSize]`.
     func encode(_ batch: SourceBatch) -> MatrixView
@@ -38,6 +40,10 @@ protocol EncoderDecoderNetwork: EncoderDecoderModel {
 }
 
 extension EncoderDecoderNetwork {
+    var alignment: AttentionRecord.Place {
+        .averaged(layers: configuration.decoder.layers, heads: configuration.decoder.heads)
+    }
+
     /// Nobody else uses the threads while the tokens of a step are chosen.
     package var searchPool: ThreadPool? { pool }
 

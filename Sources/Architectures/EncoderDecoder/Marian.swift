@@ -169,6 +169,7 @@ package final class Marian: EncoderDecoderModel {
 
 extension Marian: EncoderDecoderNetwork {
     var memoryAttention: [MemoryAttention] { decoder.map(\.memoryAttention) }
+    var alignment: AttentionRecord.Place { .guided(layers: decoder.count) }
 
     func encode(_ batch: SourceBatch) -> MatrixView {
         let x = sourceEmbedding(batch)

@@ -40,14 +40,9 @@ struct TranslateRequest: Sendable {
         _ fields: RequestFields, texts: (texts: [String], isArray: Bool), name: String, source: String?, target: String,
         model: String?, _ configuration: ServiceConfiguration
     ) throws {
-        switch try fields.string("format") ?? "text" {
-        case "text": break
-        case "html":
-            throw APIError(
-                .unprocessableContent, "format html is not translated yet; send plain text with format text",
-                param: "format", code: "unsupported_format")
-        case let other:
-            throw APIError(.badRequest, "\(other) format is not supported", param: "format", code: "invalid_value")
+        let named = try fields.string("format") ?? TranslationFormat.text.rawValue
+        guard let format = TranslationFormat(rawValue: named) else {
+            throw APIError(.badRequest, "\(named) format is not supported", param: "format", code: "invalid_value")
         }
         if try fields.bool("stream") == true {
             throw APIError(
@@ -59,12 +54,12 @@ struct TranslateRequest: Sendable {
         let beam = try fields.integer("beam_size", in: 1...Self.largestBeam) ?? 1
         let maximumTokens = try fields.integer("max_tokens", in: 1...100_000)
         let fallback = try FallbackPolicy(parameter: fields.string("fallback"))
-        let named = source == "auto" || source?.isEmpty == true ? nil : source
         query = TranslationQuery(
-            texts: texts.texts, source: named, target: target, model: model,
+            texts: texts.texts, source: source == "auto" || source?.isEmpty == true ? nil : source, target: target,
+            model: model,
             search: SearchOptions(
                 beamSize: max(beam, alternatives + 1), results: alternatives + 1, maximumTokens: maximumTokens),
-            fallback: fallback)
+            fallback: fallback, format: format)
         isArray = texts.isArray
         characters = texts.texts.reduce(0) { $0 + $1.unicodeScalars.count }
         words = texts.texts.reduce(0) { $0 + $1.split(whereSeparator: \.isWhitespace).count }

@@ -70,6 +70,8 @@ extension APIError {
         case .unknownModel: return APIError(.notFound, message, param: "model", code: "model_not_found")
         case .unsupportedLanguage: return APIError(.badRequest, message, code: "unsupported_language")
         case .unsupportedPair: return APIError(.badRequest, message, code: "unsupported_pair")
+        case .formatNotTranslated:
+            return APIError(.unprocessableContent, message, param: "format", code: "unsupported_format")
         case .wrongTask: return APIError(.badRequest, message, param: "model", code: "wrong_task")
         case .notReady(_, _, let seconds):
             return APIError(.serviceUnavailable, message, code: "model_not_ready", retryAfterSeconds: seconds)

@@ -28,6 +28,9 @@ struct Translate: AsyncParsableCommand {
     @Option(help: "Hypotheses kept by beam search; 1 is greedy.")
     var beamSize = 1
 
+    @Option(help: "What the text is: text or html, whose tags stay. HTML on standard input is read as one document.")
+    var format = TranslationFormat.text
+
     @Argument(help: "The text. Without it, standard input is read.")
     var text: [String] = []
 
@@ -65,16 +68,28 @@ struct Translate: AsyncParsableCommand {
         let settings = try await Settings(file: compute.config)
         let (model, paths) = try model.map { try ComputeOptions.named($0) } ?? (nil, [])
         let engine = try compute.engine(settings, paths: paths)
+        let readsLines = text.isEmpty && format == .text
         let items =
-            text.isEmpty
+            readsLines
             ? try await translateInput(engine, model)
-            : try await translate([text.joined(separator: " ")], engine, model)
+            : try await translate([try document()], engine, model)
         if output.json {
             try Output.succeed("translate", Answer(translations: items.map(Item.init)), json: true) { "" }
-        } else if !text.isEmpty {
-            Output.write(items.map(\.text).joined() + "\n")
+        } else if !readsLines {
+            Output.write(items.map(\.text).joined() + (text.isEmpty ? "" : "\n"))
         }
         await engine.stop()
+    }
+
+    /// What the arguments say, or all of standard input.
+    private func document() throws -> String {
+        guard text.isEmpty else { return text.joined(separator: " ") }
+        let input = try FileHandle.standardInput.readToEnd() ?? Data()
+        guard let document = String(data: input, encoding: .utf8), !document.unicodeScalars.contains("\0") else {
+            throw CommandFailure(
+                .failed, type: "invalid_input", "standard input is not UTF-8, or holds a NUL character")
+        }
+        return document
     }
 
     private func translate(
@@ -83,7 +98,8 @@ struct Translate: AsyncParsableCommand {
         let source = from == "auto" ? nil : from
         let items = try await engine.translate(
             TranslationQuery(
-                texts: texts, source: source, target: to, model: model, search: SearchOptions(beamSize: beamSize)))
+                texts: texts, source: source, target: to, model: model, search: SearchOptions(beamSize: beamSize),
+                format: format))
         for warning in items.flatMap(\.warnings) { Output.note("svc: warning: \(warning.message)") }
         return items
     }
@@ -128,3 +144,5 @@ struct Translate: AsyncParsableCommand {
         return Int(status.st_size)
     }
 }
+
+extension TranslationFormat: ExpressibleByArgument {}

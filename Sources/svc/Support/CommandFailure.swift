@@ -70,7 +70,7 @@ struct CommandFailure: Error {
         case .unknownModel, .notInstalled: CommandFailure(.modelNotFound, type: "model_not_found", "\(error)")
         case .overBudget: CommandFailure(.memory, type: "memory_budget", "\(error)")
         case .unusablePath: CommandFailure(.modelNotFound, type: "unusable_path", "\(error)")
-        case .unsupportedLanguage, .unsupportedPair, .wrongTask, .noChatTemplate:
+        case .unsupportedLanguage, .unsupportedPair, .formatNotTranslated, .wrongTask, .noChatTemplate:
             CommandFailure(.usage, type: "unsupported", "\(error)")
         case .failed(_, let failure): Self.model(failure, "\(error)")
         case .withoutStandIn(let cause, _): Self.because(cause, "\(error)")

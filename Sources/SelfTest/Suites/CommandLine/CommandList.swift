@@ -16,7 +16,7 @@ enum CommandList {
             "--presence-penalty", "--frequency-penalty", "--seed", "--max-tokens", "--min-tokens", "--ignore-eos",
             "--stop", "--logit-bias", "--json-schema", "--json-object", "--system", "--raw", "--chat", "--verbose",
         ],
-        "translate": compute + ["--from", "--to", "--model", "--beam-size"],
+        "translate": compute + ["--from", "--to", "--model", "--beam-size", "--format"],
         "detect": compute,
         "list": store + ["--installed"],
         "show": store,

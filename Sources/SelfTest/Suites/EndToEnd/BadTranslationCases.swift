@@ -141,8 +141,6 @@ enum BadTranslationCases {
                     .expectError(400, "invalid_type", param: name, says: "\(name) must be a whole number")
             }
         }
-        try await client.ask("/translate", ours.with(["format": "html"])).expectError(
-            422, "unsupported_format", param: "format")
         try await client.ask("/translate", ours.with(["format": "pdf"])).expectError(
             400, "invalid_value", param: "format")
         try await client.ask("/translate", ours.with(["stream": true])).expectError(
@@ -152,8 +150,8 @@ enum BadTranslationCases {
         try await client.ask("/translate", ours.with(["fallback": "maybe"])).expectError(
             400, "invalid_value", param: "fallback")
         try await client.ask("/translate", libre.with(["alternatives": 9])).expectPlainError(400, says: "from 0 to 8")
-        try await client.ask("/translate", libre.with(["format": "html"])).expectPlainError(
-            422, says: "html is not translated yet")
+        try await client.ask("/translate", libre.with(["format": "pdf"])).expectPlainError(
+            400, says: "pdf format is not supported")
         try await client.ask("/translate", ours.with(["stream": false, "format": "text"])).expect(status: 200)
     }
 

@@ -2,7 +2,7 @@ internal import Foundation
 
 /// What becomes of the texts themselves: white space, long texts, capitals, what is copied.
 enum TranslationTextCases {
-    static var cases: [TestCase] { [whiteSpace, copied, sameLanguage, capitals, longText, oddText] }
+    static var cases: [TestCase] { [whiteSpace, copied, sameLanguage, capitals, longText, oddText, html] }
 
     private static let whiteSpace = TestCase.onModels(
         .translation, "translate.white_space", "paragraphs that run together, and lines that lose their places",
@@ -122,6 +122,48 @@ enum TranslationTextCases {
                 "text: expected no mark of the model's, found \(translation.prefix(80).debugDescription)")
         }
         try await client.translate([pair.sentences[0]], pair, model: model.name).expect(status: 200)
+    }
+
+    private static let html = TestCase.onModels(
+        .translation, "translate.html", "tags that are lost, translated, or left around other words", quick: true
+    ) { context, client, model in
+        let pair = try model.firstPair()
+        let sentences = Array(pair.sentences.prefix(2))
+        let plain = try await client.translations(sentences, pair, model: model.name)
+        func page(_ texts: [String]) -> String {
+            "<h1 class='t'>\(texts[0])</h1>\n<ul>\n <li>\(texts[1])</li><li>12:30</li></ul><!-- \(sentences[0]) -->"
+                + "<p translate=\"no\">\(sentences[1])</p><script>if (1<2) { x = '<p>' }</script><p><b>\(texts[0])</b>\n</p>"
+        }
+        let request: JSONLiteral = [
+            "source_lang": .string(pair.source), "target_lang": .string(pair.target), "model": .string(model.name),
+            "format": "html",
+        ]
+        func translated(_ text: String) async throws -> (exchange: Exchange, text: String) {
+            let exchange = try await client.ask("/translate", request.with(["text": .string(text)]))
+            return (exchange, try exchange.json().string("translations", 0, "text"))
+        }
+        let whole = try await translated(page(sentences.map(escaped)))
+        try whole.exchange.equal(whole.text, page(plain.map(escaped)), "text")
+
+        // Tags within a sentence: around every other word, so that some stand in its midst.
+        let words = escaped(sentences[0]).split(separator: " ").enumerated().map {
+            $0 % 2 == 1 ? "<i id=\"\($0)\">\($1)</i>" : String($1)
+        }
+        let marked = try await translated(words.joined(separator: " "))
+        try marked.exchange.equal(
+            marked.text.replacing(#/<[^>]*>/#, with: ""), escaped(plain[0]), "text, without its tags")
+        for index in words.indices where index % 2 == 1 {
+            try marked.exchange.expect(
+                marked.text.contains("<i id=\"\(index)\">"), "text: expected the element \(index), found \(marked.text)"
+            )
+        }
+        try marked.exchange.equal(
+            marked.text.components(separatedBy: "<i ").count, marked.text.components(separatedBy: "</i>").count,
+            "elements that begin and end")
+    }
+
+    private static func escaped(_ text: String) -> String {
+        text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
     }
 }
 
