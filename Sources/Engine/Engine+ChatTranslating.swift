@@ -15,10 +15,11 @@ extension Engine {
 
     /// Translates a text with a chat model.
     ///
+    /// - Parameter onSentence: told each passage as soon as it and all before it are there.
     /// - Throws: what `generate` throws.
     nonisolated func translateByChat(
         _ text: String, with handle: GenerationHandle, prompt: TranslationPrompt, from source: LanguageTag?,
-        to target: LanguageTag
+        to target: LanguageTag, onSentence: (@Sendable (String) -> Void)?
     ) async throws -> TranslationResult {
         let info = handle.info
         let tokenizer = info.tokenizer
@@ -31,17 +32,38 @@ extension Engine {
         let passages = cut.parts.filter(\.isTranslated).map(\.text)
         let names = (source.map { LanguageNames.english($0.description) }, LanguageNames.english(target.description))
         var answers = [ChatTranslation?](repeating: nil, count: passages.count)
+        /// Parts that were told, and the passages among them.
+        var told = (parts: 0, passages: 0)
+        func tell() {
+            while told.parts < cut.parts.count {
+                let part = cut.parts[told.parts]
+                var text = part.text
+                if part.isTranslated {
+                    guard let answer = answers[told.passages] else { return }
+                    text = answer.text
+                    told.passages += 1
+                }
+                told.parts += 1
+                onSentence?(part.gap + text + (told.parts == cut.parts.count ? cut.trailing : ""))
+            }
+        }
         try await withThrowingTaskGroup(of: (Int, ChatTranslation).self) { group in
             for (index, passage) in passages.enumerated() {
                 if index >= Self.concurrentPassages, let (done, answer) = try await group.next() {
                     answers[done] = answer
+                    tell()
                 }
                 group.addTask {
                     (index, try await self.ask(handle, prompt, passage, names, tokenizer, info.contextTokens))
                 }
             }
-            for try await (done, answer) in group { answers[done] = answer }
+            for try await (done, answer) in group {
+                answers[done] = answer
+                tell()
+            }
         }
+        tell()
+        if cut.parts.isEmpty, !cut.trailing.isEmpty { onSentence?(cut.trailing) }
         let all = answers.compactMap { $0 }
         return TranslationResult(
             text: cut.joined(all.map(\.text)), alternatives: [],

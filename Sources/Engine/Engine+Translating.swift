@@ -77,10 +77,15 @@ extension Engine {
 
     /// Translates texts.
     ///
+    /// - Parameter onSentence: told each sentence as soon as it and all before it are there, in the order of the texts.
+    ///   Has to return at once. Chat models have whole passages for sentences.
     /// - Throws: `EngineError` for unknown languages, pairs and models, and models that are not ready;
     ///   `QueueFullError`; `CancellationError`.
-    package nonisolated func translate(_ query: TranslationQuery) async throws -> [TranslatedItem] {
+    package nonisolated func translate(
+        _ query: TranslationQuery, onSentence: (@Sendable (TranslatedSentence) -> Void)? = nil
+    ) async throws -> [TranslatedItem] {
         let route = try await route(query)
+        let order = onSentence.map(SentenceOrder.init)
         let readable = query.source == nil ? query.readable : []
         let detections = query.source == nil ? try await detect(readable) : nil
         let began = ContinuousClock.now
@@ -91,7 +96,9 @@ extension Engine {
                     if index >= Self.concurrentTexts, let (done, item) = try await group.next() { items[done] = item }
                     group.addTask {
                         let detected = detections.map { (readable[index], $0[index]) }
-                        return (index, try await self.translate(text, route, detected: detected, query))
+                        let item = try await self.translate(text, index, route, detected: detected, query, order)
+                        order?.end(index)
+                        return (index, item)
                     }
                 }
                 for try await (done, item) in group { items[done] = item }
@@ -166,17 +173,28 @@ extension Engine {
 
     /// - Parameter detected: what a reader sees of the text, and what was detected in that.
     private nonisolated func translate(
-        _ text: String, _ route: Route, detected: (text: String, detection: LanguageIdentifier.Detection)?,
-        _ query: TranslationQuery
+        _ text: String, _ index: Int, _ route: Route,
+        detected: (text: String, detection: LanguageIdentifier.Detection)?, _ query: TranslationQuery,
+        _ order: SentenceOrder?
     ) async throws -> TranslatedItem {
         let choice = await choose(route, detected: detected, model: query.model)
         var item = TranslatedItem(
             text: text, source: choice.source?.description ?? "und", target: route.target.description,
             detected: choice.detected)
+        let (sourceTag, targetTag, detected) = (item.source, item.target, item.detected)
+        let onSentence = order.map { order in
+            { @Sendable (text: String) in
+                order.add(
+                    TranslatedSentence(
+                        index: index, text: text, source: sourceTag, target: targetTag, detected: detected))
+            }
+        }
         guard let source = choice.source, choice.model != nil || source.primary != route.target.primary else {
+            onSentence?(text)
             return item
         }
         guard let name = choice.model else {
+            onSentence?(text)
             item.warnings = [
                 (
                     "unsupported_language",
@@ -185,7 +203,7 @@ extension Engine {
             ]
             return item
         }
-        let answer = try await translate(text, with: name, from: source, to: route.target, query)
+        let answer = try await translate(text, with: name, from: source, to: route.target, query, onSentence)
         let result = answer.result
         item.text = result.text
         item.alternatives = result.alternatives
@@ -202,14 +220,15 @@ extension Engine {
     }
 
     private nonisolated func translate(
-        _ text: String, with name: String, from source: LanguageTag, to target: LanguageTag, _ query: TranslationQuery
+        _ text: String, with name: String, from source: LanguageTag, to target: LanguageTag, _ query: TranslationQuery,
+        _ onSentence: (@Sendable (String) -> Void)?
     ) async throws -> (result: TranslationResult, lease: ModelLease) {
         var lease: ModelLease?
         do {
             let need = StandInNeed(task: .translation, pair: (source, target))
             let held = try await acquire(name, standIn: query.fallback == .auto ? need : nil)
             lease = held
-            return (try await translate(text, with: held, from: source, to: target, query), held)
+            return (try await translate(text, with: held, from: source, to: target, query, onSentence), held)
         } catch let error where !(error is CancellationError) {
             throw TextFailure(
                 model: name, lease: lease, pair: UsagePair(source: source.description, target: target.description),
@@ -219,21 +238,22 @@ extension Engine {
 
     private nonisolated func translate(
         _ text: String, with lease: ModelLease, from source: LanguageTag, to target: LanguageTag,
-        _ query: TranslationQuery
+        _ query: TranslationQuery, _ onSentence: (@Sendable (String) -> Void)?
     ) async throws -> TranslationResult {
         switch lease.model {
         case .translation(let batcher):
             return try await batcher.translate(
                 TranslationRequest(
                     text: text, direction: batcher.direction(from: source, to: target), search: query.search,
-                    format: query.format))
+                    format: query.format), onSentence: onSentence)
         case .generation(let model):
             guard query.format == .text else { throw EngineError.formatNotTranslated(query.format, model: lease.name) }
             guard let prompt = try await entry(lease.name).descriptor.translationPrompt else {
                 throw EngineError.wrongTask(model: lease.name, task: "something else", wanted: "translation")
             }
             return try await translateByChat(
-                text, with: GenerationHandle(lease: lease, model: model), prompt: prompt, from: source, to: target)
+                text, with: GenerationHandle(lease: lease, model: model), prompt: prompt, from: source, to: target,
+                onSentence: onSentence)
         case .languageIdentification, .embedding:
             throw EngineError.wrongTask(model: lease.name, task: "something else", wanted: "translation")
         }

@@ -108,9 +108,14 @@ package final class TranslationBatcher: WorkSource {
 
     /// Translates a text.
     ///
+    /// - Parameter onSentence: told each sentence of the best translation as soon as it and all before it are there, with
+    ///   what stands before it; the last one with what stands behind. Together they are the translation. Has to return at
+    ///   once: a worker waits.
     /// - Throws: `QueueFullError`; `CancellationError` if the task is cancelled, whose sentences leave their batches at
     ///   the next step.
-    package func translate(_ request: TranslationRequest) async throws -> TranslationResult {
+    package func translate(
+        _ request: TranslationRequest, onSentence: (@Sendable (String) -> Void)? = nil
+    ) async throws -> TranslationResult {
         let accepted = state.withLock { state in
             guard state.openRequests < limits.waitingRequests else { return false }
             state.openRequests += 1
@@ -121,7 +126,7 @@ package final class TranslationBatcher: WorkSource {
         let cancellation = Mutex<(job: TranslationJob?, cancelled: Bool)>((nil, false))
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                let job = TranslationJob(request, continuation)
+                let job = TranslationJob(request, pipeline, onSentence: onSentence, continuation)
                 let cancelled = cancellation.withLock { shared in
                     shared.job = job
                     return shared.cancelled
@@ -175,9 +180,9 @@ package final class TranslationBatcher: WorkSource {
             job.end(.failure(error))
             return
         }
-        job.begin(plan, pipeline)
+        job.begin(plan)
         guard !plan.units.isEmpty else {
-            job.succeed(pipeline)
+            job.succeed()
             return
         }
         state.withLock { state in
@@ -272,7 +277,7 @@ package final class TranslationBatcher: WorkSource {
                 item.unit, translations[index],
                 targetTokens: best.tokens.count + (best.reachedLimit ? 0 : 1),
                 warnings: DegenerationGuard.warnings(source: requests[index].source, hypothesis: best))
-            if isLast { item.job.succeed(pipeline) }
+            if isLast { item.job.succeed() }
         }
     }
 

@@ -70,8 +70,10 @@ final class TranslationJob: Sendable {
         var plan = TranslationPipeline.Plan()
         /// For each unit where its pieces are, if its tokens have to be aligned.
         var alignedPieces: [Range<Int>?] = []
-        /// For each unit the translations of its hypotheses, best first.
+        /// For each unit the translations of its hypotheses, best first; none of a unit that is not translated yet.
         var translations: [[UnitTranslation]] = []
+        /// Parts that whoever waits has been told.
+        var told = 0
         var remaining = 0
         var warnings: [TranslationWarning] = []
         var targetTokens = 0
@@ -79,12 +81,18 @@ final class TranslationJob: Sendable {
     }
 
     let request: TranslationRequest
+    private let pipeline: TranslationPipeline
+    private let onSentence: (@Sendable (String) -> Void)?
     private let created = ContinuousClock.now
     private let state = Mutex(State())
     private let ended = Atomic<Bool>(false)
 
-    init(_ request: TranslationRequest, _ continuation: CheckedContinuation<TranslationResult, any Error>) {
-        self.request = request
+    /// - Parameter onSentence: told each sentence, in order; returns at once.
+    init(
+        _ request: TranslationRequest, _ pipeline: TranslationPipeline, onSentence: (@Sendable (String) -> Void)?,
+        _ continuation: CheckedContinuation<TranslationResult, any Error>
+    ) {
+        (self.request, self.pipeline, self.onSentence) = (request, pipeline, onSentence)
         state.withLock { $0.continuation = continuation }
     }
 
@@ -92,7 +100,7 @@ final class TranslationJob: Sendable {
     var hasEnded: Bool { ended.load(ordering: .acquiring) }
 
     /// Notes the plan. Returns the lengths of the units.
-    func begin(_ plan: TranslationPipeline.Plan, _ pipeline: TranslationPipeline) {
+    func begin(_ plan: TranslationPipeline.Plan) {
         let alignedPieces = plan.alignedPieces(pipeline)
         state.withLock {
             $0.plan = plan
@@ -120,13 +128,31 @@ final class TranslationJob: Sendable {
             $0.targetTokens += targetTokens
             for warning in warnings where !$0.warnings.contains(warning) { $0.warnings.append(warning) }
             $0.remaining -= 1
+            tell(&$0)
             return $0.remaining == 0
         }
     }
 
+    /// Tells whoever waits the sentences that are translated, up to the first that is not. Under the lock, so that they
+    /// come in order whoever translated them.
+    private func tell(_ state: inout State) {
+        guard let onSentence else { return }
+        let parts = state.plan.parts
+        while state.told < parts.count {
+            let part = parts[state.told]
+            let units = state.translations[part.units].compactMap(\.first)
+            guard units.count == part.units.count else { return }
+            state.told += 1
+            let text = pipeline.assemble(part, of: state.plan, units: units)
+            onSentence(state.told == parts.count ? text + state.plan.trailing : text)
+        }
+    }
+
     /// Assembles the answer and resumes whoever waits.
-    func succeed(_ pipeline: TranslationPipeline) {
+    func succeed() {
         let result = state.withLock { state in
+            tell(&state)
+            if state.plan.parts.isEmpty, !state.plan.trailing.isEmpty { onSentence?(state.plan.trailing) }
             // A sentence of which the search found fewer hypotheses stands in further versions as in the first; where no
             // sentence has more, there is no further version.
             let found = min(request.search.results, state.translations.map(\.count).max() ?? 1)

@@ -157,26 +157,26 @@ package struct TranslationPipeline: Sendable {
 
     /// As above, with tags where the parts have some.
     func assemble(_ plan: Plan, units: [UnitTranslation]) -> String {
-        var result = ""
+        plan.parts.map { assemble($0, of: plan, units: units[$0.units]) }.joined() + plan.trailing
+    }
+
+    /// One part of a translation, with what stands before it.
+    ///
+    /// - Parameter units: those of the part.
+    func assemble(_ part: Plan.Part, of plan: Plan, units: some Collection<UnitTranslation>) -> String {
         let chunkSeparator = chunkSeparator(plan.direction)
-        for part in plan.parts {
-            result += part.gap
-            if let verbatim = part.verbatim {
-                result += verbatim
-            } else if let markup = part.markup {
-                result += markup.place(tokens(of: units[part.units], part, chunkSeparator))
-            } else {
-                let text = units[part.units].map(\.text).joined(separator: chunkSeparator)
-                let cased = part.isCapitals ? text.uppercased() : text
-                result += plan.isHTML ? HTMLEntities.escaped(cased) : cased
-            }
+        if let verbatim = part.verbatim { return part.gap + verbatim }
+        if let markup = part.markup {
+            return part.gap + markup.place(tokens(of: units, part, chunkSeparator))
         }
-        return result + plan.trailing
+        let text = units.map(\.text).joined(separator: chunkSeparator)
+        let cased = part.isCapitals ? text.uppercased() : text
+        return part.gap + (plan.isHTML ? HTMLEntities.escaped(cased) : cased)
     }
 
     /// The tokens of a sentence's chunks, linked to the pieces of the sentence.
     private func tokens(
-        of units: ArraySlice<UnitTranslation>, _ part: Plan.Part, _ chunkSeparator: String
+        of units: some Collection<UnitTranslation>, _ part: Plan.Part, _ chunkSeparator: String
     ) -> [AlignedText] {
         units.enumerated().flatMap { chunk, unit in
             unit.tokens.enumerated().map { index, token in

@@ -1,5 +1,6 @@
 import Foundation
 import Generation
+import Synchronization
 import TestSupport
 import Testing
 import Tokenizers
@@ -52,6 +53,23 @@ import Tokenizers
         #expect(result.alternatives.count == 2)
         #expect(Set(result.alternatives + [result.text]).count == 3)
         #expect(result.sourceTokens > 0 && result.targetTokens > 0)
+    }
+
+    /// Sentences are told in order, whichever worker is done first, and together are the translation.
+    @Test(arguments: [1, 3], [1, 3]) func sentencesAreToldInOrder(threads: Int, results: Int) async throws {
+        let rig = try Rig(threads: threads)
+        defer { rig.stop() }
+        let text = "12:30\n" + BatchingTests.sentences.joined(separator: " \n ") + " 42\n"
+        for text in ["", " \n", "🙂 ", text, String(repeating: text, count: 5)] {
+            let told = Mutex<[String]>([])
+            let result = try await rig.batcher.translate(
+                TranslationRequest(text: text, search: SearchOptions(beamSize: results, results: results))
+            ) { sentence in told.withLock { $0.append(sentence) } }
+            let sentences = told.withLock { $0 }
+            #expect(sentences.joined() == result.text)
+            #expect(sentences.count <= text.split(whereSeparator: \.isNewline).count * 4 + 1)
+            if text.count > 100 { #expect(sentences.count >= BatchingTests.sentences.count) }
+        }
     }
 
     @Test func aFullQueueRefusesAndRecovers() async throws {

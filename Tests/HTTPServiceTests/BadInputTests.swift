@@ -69,8 +69,12 @@ import Testing
             "another format", #"{"q":"x","source":"en","target":"pt","format":"pdf"}"#, 400,
             says: "pdf format is not supported"),
         Case(
-            "stream", #"{"text":"x","source_lang":"en","target_lang":"pt","stream":true}"#, 422,
-            says: "stream is not offered"),
+            "stream of LibreTranslate", #"{"q":"x","source":"en","target":"pt","stream":true}"#, 422,
+            says: "stream is not part of LibreTranslate's vocabulary"),
+        Case(
+            "stream with alternatives",
+            #"{"text":"x","source_lang":"en","target_lang":"pt","stream":true,"alternatives":1}"#, 400,
+            says: "a stream has no alternatives"),
         Case(
             "negative alternatives", #"{"q":"x","source":"en","target":"pt","alternatives":-1}"#, 400,
             says: "alternatives must be a whole number from 0 to 8"),

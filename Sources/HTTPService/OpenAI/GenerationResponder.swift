@@ -3,6 +3,22 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import Tokenizers
 
+/// A request that a model has accepted: what comes, and who puts it into words.
+struct PreparedAnswer: Sendable {
+    var writer: any AnswerWriter
+    /// One for each prompt.
+    var generations: [AcceptedGeneration]
+    var meter: GenerationMeter
+}
+
+/// What a streamed answer consists of.
+enum GenerationItem: Sendable {
+    /// The model has accepted the request.
+    case accepted(any AnswerWriter)
+    /// Something came of the generation of a prompt.
+    case event(prompt: Int, GenerationEvent)
+}
+
 /// Answers a prepared request: whole, or as server-sent events.
 struct GenerationResponder: Sendable {
     let configuration: ServiceConfiguration
@@ -45,17 +61,20 @@ struct GenerationResponder: Sendable {
     private func stream(
         _ context: ServiceRequestContext, _ prepare: @escaping @Sendable () async throws -> PreparedAnswer
     ) async throws -> Response {
-        let limits = GenerationFeed.Limits(
-            firstTokenSeconds: configuration.requestTimeoutSeconds, stallSeconds: configuration.requestTimeoutSeconds,
-            pingSeconds: configuration.pingSeconds)
-        let feed = GenerationFeed(channel: context.channel, monitor: work.monitor, limits: limits, prepare)
+        let feed = ResponseFeed<GenerationItem>(
+            channel: context.channel, monitor: work.monitor, limits: .init(configuration)
+        ) { inlet in
+            let prepared = try await prepare()
+            try await inlet.send(.accepted(prepared.writer))
+            try await Self.forward(prepared, to: inlet)
+        }
         // The status waits for the model to accept the request, so that what is wrong with it can be a status; but not
         // for longer than a client may go without a sign of life.
         let accepted: (any AnswerWriter)?
         switch await feed.next() {
-        case .value(.accepted(let writer)): accepted = writer
+        case .item(.accepted(let writer)): accepted = writer
         case .failure(let error): throw error
-        case .silence, .value: accepted = nil
+        case .silence, .item, .end: accepted = nil
         }
         var response = Response(
             status: .ok,
@@ -63,9 +82,9 @@ struct GenerationResponder: Sendable {
             body: ResponseBody { body in
                 defer { feed.close() }
                 if let accepted {
-                    try await Self.write(accepted.opening(), feed, &body)
+                    try await feed.write(Self.text(accepted.opening()), to: &body)
                 } else {
-                    try await Self.ping(feed, &body)
+                    try await feed.ping(&body)
                 }
                 try await Self.events(feed, accepted, &body)
                 try await body.finish(nil)
@@ -74,44 +93,50 @@ struct GenerationResponder: Sendable {
         return response
     }
 
+    private static func forward(
+        _ prepared: PreparedAnswer, to inlet: ResponseFeed<GenerationItem>.Inlet
+    ) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (prompt, generation) in prepared.generations.enumerated() {
+                group.addTask {
+                    try await prepared.meter.each(generation) { event in
+                        if case .piece = event { inlet.noteStart() }
+                        try await inlet.send(.event(prompt: prompt, event))
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
     private static func events(
-        _ feed: GenerationFeed, _ accepted: (any AnswerWriter)?, _ body: inout any ResponseBodyWriter
+        _ feed: ResponseFeed<GenerationItem>, _ accepted: (any AnswerWriter)?, _ body: inout any ResponseBodyWriter
     ) async throws {
         var writer = accepted
         while true {
             switch await feed.next() {
-            case .silence: try await ping(feed, &body)
-            case .value(.accepted(let made)):
+            case .silence: try await feed.ping(&body)
+            case .item(.accepted(let made)):
                 writer = made
-                try await write(made.opening(), feed, &body)
-            case .value(.event(let prompt, let event)):
-                try await write(writer?.chunks(prompt, event) ?? [], feed, &body)
-            case .value(.end):
-                return try await write(writer?.closing() ?? [], ending: "data: [DONE]\n\n", feed, &body)
+                try await feed.write(text(made.opening()), to: &body)
+            case .item(.event(let prompt, let event)):
+                try await feed.write(text(writer?.chunks(prompt, event) ?? []), to: &body)
+            case .end:
+                return try await feed.write(text(writer?.closing() ?? []) + "data: [DONE]\n\n", to: &body)
             case .failure(let error):
-                return try await write([APIError.from(error).value], feed, &body)
+                return try await feed.write(text([APIError.from(error).value]), to: &body)
             }
         }
     }
 
-    private static func ping(_ feed: GenerationFeed, _ body: inout any ResponseBodyWriter) async throws {
-        try await write([], ending: ": ping\n\n", feed, &body)
-    }
-
-    /// Writes events, and returns when the connection has room for more.
-    private static func write(
-        _ values: [TemplateValue], ending: String = "", _ feed: GenerationFeed, _ body: inout any ResponseBodyWriter
-    ) async throws {
+    /// Events that hold values.
+    private static func text(_ values: [TemplateValue]) -> String {
         var text = ""
         for value in values {
             text += "data: "
             JSONText.append(value, to: &text)
             text += "\n\n"
         }
-        text += ending
-        guard !text.isEmpty else { return }
-        feed.willWrite()
-        defer { feed.didWrite() }
-        try await body.write(ByteBuffer(string: text))
+        return text
     }
 }

@@ -23,6 +23,7 @@ struct TranslateController: Sendable {
                 case .service: try TranslateRequest(service: fields, configuration)
                 case .libreTranslate: try TranslateRequest(libreTranslate: fields, configuration)
                 }
+            if query.isStreamed { return try await stream(query, context) }
             let items = try await run(query, context)
             record(query, items)
             var response =
@@ -51,68 +52,21 @@ struct TranslateController: Sendable {
         }
     }
 
-    // MARK: Answers
-
-    private struct Answer: Encodable {
-        struct Translation: Encodable {
-            struct Detected: Encodable {
-                var language: String
-                var confidence: Double
-            }
-
-            struct Warning: Encodable {
-                var code: String
-                var message: String
-            }
-
-            var text: String
-            var sourceLang: String
-            var targetLang: String
-            var detected: Detected?
-            var alternatives: [String]?
-            var warnings: [Warning]?
-        }
-
-        struct Usage: Encodable {
-            var characters: Int
-            var sourceTokens: Int
-            var targetTokens: Int
-        }
-
-        struct Timings: Encodable {
-            var queueMs: Double
-            var inferenceMs: Double
-        }
-
-        var model: String?
-        var fallback: FallbackValue?
-        var translations: [Translation]
-        var usage: Usage
-        var timings: Timings
+    /// A sentence an event, in order; then what is to be said of all, and the end.
+    private func stream(_ query: TranslateRequest, _ context: ServiceRequestContext) async throws -> Response {
+        try await TranslationStream(configuration: configuration, monitor: work.monitor).respond(
+            context,
+            translate: { [engine] onSentence in try await engine.translate(query.query, onSentence: onSentence) },
+            summary: { items in
+                record(query, items)
+                return TranslationAnswer(query, items, withTexts: false)
+            })
     }
 
+    // MARK: Answers
+
     private func answer(_ request: TranslateRequest, _ items: [TranslatedItem]) -> Response {
-        let models = items.compactMap(\.model).reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
-        return JSONResponse.make(
-            Answer(
-                model: models.isEmpty ? request.query.model : models.joined(separator: ","),
-                fallback: items.lazy.compactMap(\.fallback).first.map(FallbackValue.init),
-                translations: items.map { item in
-                    Answer.Translation(
-                        text: item.text, sourceLang: item.source, targetLang: item.target,
-                        detected: item.detected.map {
-                            .init(language: $0.language, confidence: rounded($0.confidence, 4))
-                        },
-                        alternatives: request.alternatives > 0 ? item.alternatives : nil,
-                        warnings: item.warnings.isEmpty
-                            ? nil : item.warnings.map { .init(code: $0.kind, message: $0.message) })
-                },
-                usage: .init(
-                    characters: request.characters, sourceTokens: items.reduce(0) { $0 + $1.sourceTokens },
-                    targetTokens: items.reduce(0) { $0 + $1.targetTokens }),
-                timings: .init(
-                    queueMs: rounded(1000 * (items.map(\.queueSeconds).max() ?? 0), 2),
-                    inferenceMs: rounded(1000 * (items.map(\.inferenceSeconds).max() ?? 0), 2))))
+        JSONResponse.make(TranslationAnswer(request, items))
     }
 
     /// LibreTranslate's answer: single values for a single text, arrays for an array.

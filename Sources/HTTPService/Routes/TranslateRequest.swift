@@ -9,6 +9,8 @@ struct TranslateRequest: Sendable {
     var isArray: Bool
     /// How many alternatives were asked for.
     var alternatives: Int
+    /// Whether sentences are wanted as they come.
+    var isStreamed: Bool
     /// Characters in all texts.
     var characters: Int
     /// Words in all texts.
@@ -44,13 +46,20 @@ struct TranslateRequest: Sendable {
         guard let format = TranslationFormat(rawValue: named) else {
             throw APIError(.badRequest, "\(named) format is not supported", param: "format", code: "invalid_value")
         }
-        if try fields.bool("stream") == true {
+        isStreamed = try fields.bool("stream") ?? false
+        if isStreamed, name == "q" {
             throw APIError(
-                .unprocessableContent, "stream is not offered on /translate yet; leave it out for one answer",
+                .unprocessableContent,
+                "stream is not part of LibreTranslate's vocabulary; send text, source_lang and target_lang instead",
                 param: "stream", code: "unsupported_parameter")
         }
         try TextRules.check(texts.texts, name: name, isArray: texts.isArray, configuration)
         alternatives = try fields.integer("alternatives", in: 0...Self.mostAlternatives) ?? 0
+        if isStreamed, alternatives > 0 {
+            throw APIError(
+                .badRequest, "a stream has no alternatives; leave alternatives or stream out", param: "alternatives",
+                code: "unsupported_parameter")
+        }
         let beam = try fields.integer("beam_size", in: 1...Self.largestBeam) ?? 1
         let maximumTokens = try fields.integer("max_tokens", in: 1...100_000)
         let fallback = try FallbackPolicy(parameter: fields.string("fallback"))

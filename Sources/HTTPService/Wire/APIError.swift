@@ -64,7 +64,10 @@ package struct APIError: Error, Sendable {
         return error
     }
 
-    private struct Envelope: Encodable {
+    /// The error as a value: what a stream that has begun ends with.
+    var envelope: Envelope { Envelope(error: .init(message: message, type: type, param: param, code: code)) }
+
+    struct Envelope: Encodable {
         struct Body: Encodable {
             var message: String
             var type: String
@@ -93,8 +96,7 @@ package struct APIError: Error, Sendable {
         var response: Response
         switch vocabulary {
         case .service:
-            response = JSONResponse.make(
-                Envelope(error: .init(message: message, type: type, param: param, code: code)), status: status)
+            response = JSONResponse.make(envelope, status: status)
         case .libreTranslate:
             response = JSONResponse.make(PlainEnvelope(error: message), status: status)
         }

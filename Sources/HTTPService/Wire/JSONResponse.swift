@@ -11,14 +11,20 @@ enum JSONResponse {
         case asWritten
     }
 
-    static func make(_ value: some Encodable, status: HTTPResponse.Status = .ok, keys: Keys = .snakeCase) -> Response {
+    /// A value as it stands in answers.
+    ///
+    /// - Throws: `EncodingError` for a value that JSON cannot hold.
+    static func encode(_ value: some Encodable, keys: Keys = .snakeCase) throws -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         if keys == .snakeCase { encoder.keyEncodingStrategy = .convertToSnakeCase }
         encoder.dateEncodingStrategy = .iso8601
+        return try encoder.encode(value)
+    }
+
+    static func make(_ value: some Encodable, status: HTTPResponse.Status = .ok, keys: Keys = .snakeCase) -> Response {
         do {
-            let data = try encoder.encode(value)
-            return raw(ByteBuffer(bytes: data), status: status)
+            return raw(ByteBuffer(bytes: try encode(value, keys: keys)), status: status)
         } catch {
             // Only a value that JSON cannot hold (NaN) gets here; that is ours to repair, and the client's to know.
             return raw(

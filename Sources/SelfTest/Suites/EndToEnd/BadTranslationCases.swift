@@ -143,8 +143,9 @@ enum BadTranslationCases {
         }
         try await client.ask("/translate", ours.with(["format": "pdf"])).expectError(
             400, "invalid_value", param: "format")
-        try await client.ask("/translate", ours.with(["stream": true])).expectError(
-            422, "unsupported_parameter", param: "stream")
+        try await client.ask("/translate", ours.with(["stream": true, "alternatives": 1])).expectError(
+            400, "unsupported_parameter", param: "alternatives")
+        try await client.ask("/translate", libre.with(["stream": true])).expectPlainError(422, says: "stream")
         try await client.ask("/translate", ours.with(["stream": "yes"])).expectError(
             400, "invalid_type", param: "stream")
         try await client.ask("/translate", ours.with(["fallback": "maybe"])).expectError(

@@ -2,7 +2,7 @@ internal import Foundation
 
 /// What becomes of the texts themselves: white space, long texts, capitals, what is copied.
 enum TranslationTextCases {
-    static var cases: [TestCase] { [whiteSpace, copied, sameLanguage, capitals, longText, oddText, html] }
+    static var cases: [TestCase] { [whiteSpace, copied, sameLanguage, capitals, longText, oddText, html, streamed] }
 
     private static let whiteSpace = TestCase.onModels(
         .translation, "translate.white_space", "paragraphs that run together, and lines that lose their places",
@@ -160,6 +160,36 @@ enum TranslationTextCases {
         try marked.exchange.equal(
             marked.text.components(separatedBy: "<i ").count, marked.text.components(separatedBy: "</i>").count,
             "elements that begin and end")
+    }
+
+    private static let streamed = TestCase.onModels(
+        .translation, "translate.streamed",
+        "a stream that differs from the plain answer, or has its sentences in disorder",
+        quick: true
+    ) { context, client, model in
+        let pair = try model.firstPair()
+        let texts = [pair.sentences.joined(separator: "\n\n") + "\n", "12:30", "", pair.sentences[0]]
+        let plain = try await client.translations(texts, pair, model: model.name)
+        let question: JSONLiteral = [
+            "text": .strings(texts), "source_lang": .string(pair.source),
+            "target_lang": .string(pair.target), "model": .string(model.name), "stream": true,
+        ]
+        let stream = try await client.stream("POST", "/translate", json: question.text)
+        try stream.answer.expecting(status: 200)
+        let chunks = try stream.json().map { Document(value: $0, evidence: stream.evidence) }
+        try context.expect(stream.isDone, "expected data: [DONE] at the end, found none")
+        let sentences = chunks.dropLast()
+        let indices = try sentences.map { try $0.int("index") }
+        try context.equal(indices, indices.sorted(), "the texts' indices, event by event")
+        for (index, expected) in plain.enumerated() {
+            let told = try zip(indices, sentences).filter { $0.0 == index }.map { try $0.1.string("text") }
+            try context.equal(told.joined(), expected, "text \(index), in sentences and at once")
+        }
+        try context.expect(
+            indices.count { $0 == 0 } >= pair.sentences.count,
+            "events of the first text: expected one a sentence, found \(indices.count { $0 == 0 })")
+        try context.equal(
+            chunks.last?.int("usage", "characters"), texts.reduce(0) { $0 + $1.unicodeScalars.count }, "usage")
     }
 
     private static func escaped(_ text: String) -> String {
