@@ -97,13 +97,16 @@ extension Engine {
     /// Looks for newer revisions of what is in memory, and changes over where the configuration says so.
     func lookForUpdates() async {
         for name in order where entries[name]?.loaded != nil {
-            guard (try? updatable(name)) != nil else { continue }
+            guard let listing = try? updatable(name) else { continue }
             do {
                 let (latest, active) = try await latestRevision(of: name)
-                guard latest != active else { continue }
+                let versions = try hub.versions(of: listing)
+                // What was tried and is of no use is no update.
+                let isRejected = versions.versions.contains { $0.revision == latest && $0.state == .rejected }
+                guard latest != active, !isRejected else { continue }
                 events.publish(
                     .updateAvailable, model: name, ["from": .text(active ?? ""), "to": .text(latest)])
-                if configuration.updates == .apply { _ = try await update(name) }
+                if configuration.updates == .apply, versions.pinned == nil { _ = try await update(name) }
             } catch {
                 logger.warning("no update", metadata: ["model": "\(name)", "reason": "\(error)"])
             }

@@ -31,6 +31,7 @@ package enum ServiceApplication {
 
         let router = Router(context: ServiceRequestContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: AccessLogMiddleware())
+        router.add(middleware: OriginMiddleware(configuration.origins))
         router.add(middleware: RequestIDMiddleware(routes: table))
         router.add(middleware: KeyMiddleware(keys: keys))
         router.add(middleware: SocketPathMiddleware())

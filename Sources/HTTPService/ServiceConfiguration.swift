@@ -6,6 +6,8 @@ package struct ServiceConfiguration: Sendable {
     package var port = 8080
     /// Keys that clients must send one of; none for an open service.
     package var apiKeys: [String] = []
+    /// Whose pages may use the service from a browser.
+    package var origins = AllowedOrigins.none
     /// The largest body that is read, in bytes.
     package var maximumBodyBytes = 2 << 20
     /// The most characters in the texts of one request.

@@ -74,7 +74,8 @@ struct EventsController: Sendable {
     /// Accepts the handshake; `SocketUpgrade` in the connection's pipeline does the rest once the answer is on its way.
     func socket(_ request: Request, _ context: ServiceRequestContext) async throws -> Response {
         let headers = try await SocketHandshake.accept(
-            request, on: context.channel, allowsAnyOrigin: !configuration.apiKeys.isEmpty)
+            request, on: context.channel,
+            allowsAnyOrigin: !configuration.apiKeys.isEmpty || configuration.origins.contains(request.headers[.origin]))
         let reader = EventReader(engine.events, try await query(request))
         let channel = context.channel
         try await channel.eventLoop.submit {

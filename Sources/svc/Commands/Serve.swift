@@ -28,6 +28,9 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "A file with one key a line. (SVC_API_KEYS_FILE)")
     var apiKeysFile: String?
 
+    @Option(help: "Origins whose pages may use the service from a browser, with commas; * for all. (SVC_CORS_ORIGINS)")
+    var corsOrigins: [String] = []
+
     @Option(help: "What a request does whose model is not loaded: wait, reject or never. (SVC_ON_DEMAND)")
     var onDemand: String?
 
@@ -163,6 +166,14 @@ struct Serve: AsyncParsableCommand {
         service.host = settings.string(host, "SVC_HOST", "host") ?? service.host
         service.port = try settings.integer(port, "SVC_PORT", "port", in: 0...65535, default: service.port)
         service.apiKeys = try keys(settings)
+        let origins = settings.list(corsOrigins, "SVC_CORS_ORIGINS", "cors-origins")
+        guard let allowed = AllowedOrigins(origins) else {
+            throw CommandFailure(
+                .usage, type: "usage",
+                "--cors-origins, SVC_CORS_ORIGINS: \(origins.joined(separator: ",")) is not a list of origins such as "
+                    + "https://app.example or http://localhost:3000, nor *")
+        }
+        service.origins = allowed
         service.maximumBodyBytes = try settings.integer(
             maxBodyBytes, "SVC_MAX_BODY_BYTES", "max-body-bytes", in: 1024...(1 << 30),
             default: service.maximumBodyBytes)

@@ -7,7 +7,8 @@ enum CommandList {
     static let flags: [String: [String]] = [
         "serve": compute + [
             "--host", "--port", "--models", "--api-key", "--api-keys-file", "--on-demand", "--on-demand-wait",
-            "--downloads", "--stand-ins", "--check-interval", "--updates", "--update-interval", "--bandwidth-limit",
+            "--cors-origins", "--downloads", "--stand-ins", "--check-interval", "--updates", "--update-interval",
+            "--bandwidth-limit",
             "--concurrent-downloads", "--usage", "--loading-timeout", "--log-level", "--log-format",
             "--max-body-bytes", "--max-characters", "--max-texts", "--request-timeout", "--shutdown-timeout",
         ],

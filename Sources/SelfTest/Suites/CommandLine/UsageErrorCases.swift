@@ -92,6 +92,7 @@ enum UsageErrorCases {
             (["--log-format", "xml"], [:], ["--log-format", "json"]),
             (["--max-body-bytes", "10"], [:], ["--max-body-bytes", "1024"]),
             (["--request-timeout", "0"], [:], ["--request-timeout"]),
+            (["--cors-origins", "example.org/"], [:], ["--cors-origins", "https://app.example"]),
             (["--updates", "daily"], [:], ["--updates", "apply"]),
             ([], ["SVC_CPU_ISA": "mmx"], ["SVC_CPU_ISA", "portable"]),
             ([], ["SVC_COMPUTE": "abacus"], ["SVC_COMPUTE", "openblas"]),

@@ -1,6 +1,6 @@
-/// API keys.
+/// API keys, and the origins whose pages may ask.
 enum KeyCases {
-    static var cases: [TestCase] { [required, ways, vocabularies, events, hidden] }
+    static var cases: [TestCase] { [required, ways, vocabularies, events, hidden, origins] }
 
     private static let (first, second) = ("selftest-first-key", "selftest-second-key")
 
@@ -142,6 +142,33 @@ enum KeyCases {
                     !service.logText.contains(secret), "the log: expected neither keys nor texts, found \"\(secret)\"",
                     evidence: [service.logTail()])
             }
+        }
+    }
+
+    private static let origins = TestCase.onOwnServices(
+        "keys.origins",
+        "a page that may use the service and is kept out by its browser, or one that may not and is let in",
+        quick: true
+    ) { context in
+        let (own, other) = ("https://app.example", "https://other.example")
+        try await context.withService([], ["--cors-origins", own, "--api-key", first]) { service in
+            let client = ServiceClient(baseURL: service.client.baseURL, timeoutSeconds: 120)
+            func told(_ method: String, _ path: String, _ origin: String) async throws -> (Exchange, String?) {
+                let exchange = try await client.ask(method, path, headers: ["origin": origin])
+                return (exchange, exchange.answer.headers["access-control-allow-origin"])
+            }
+            for (path, status) in [("/health", 200), ("/version", 401), ("/no-such-route", 401)] {
+                let (exchange, origin) = try await told("GET", path, own)
+                try exchange.expect(status: status)
+                try exchange.equal(origin, own, "access-control-allow-origin of \(path)")
+                let (refused, none) = try await told("GET", path, other)
+                try refused.equal(none, nil, "access-control-allow-origin of \(path), to another origin")
+            }
+            let (asked, origin) = try await told("OPTIONS", "/translate", own)
+            try asked.expect(status: 204)
+            try asked.equal(origin, own, "access-control-allow-origin of OPTIONS")
+            let methods = asked.answer.headers["access-control-allow-methods"] ?? ""
+            try asked.expect(methods.contains("POST"), "access-control-allow-methods: expected POST, found \(methods)")
         }
     }
 }
