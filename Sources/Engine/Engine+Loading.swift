@@ -88,6 +88,7 @@ extension Engine {
             let started = ContinuousClock.now
             let resident = try await residentModel(descriptor, files)
             finish(name, number: number, resident, seconds: (.now - started) / .seconds(1))
+            await FreedMemory.giveBack()
         } catch {
             let failure = ModelFailure.of(error, at: stage, model: name)
             fail(name, number: number, failure)

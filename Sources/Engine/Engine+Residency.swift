@@ -1,3 +1,4 @@
+internal import Compute
 internal import Foundation
 internal import Logging
 internal import ModelHub
@@ -76,6 +77,7 @@ extension Engine {
         let deadline = ContinuousClock.now + .seconds(waitSeconds)
         while !loaded.isIdle, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(20)) }
         discard(name)
+        await FreedMemory.giveBack()
         return try status(name)
     }
 
@@ -95,6 +97,7 @@ extension Engine {
             repeat { try? await Task.sleep(for: .milliseconds(20)) } while !resident.isIdle && !isDraining
             resident.close()
             retiring.removeAll { $0 === resident }
+            await FreedMemory.giveBack()
         }
     }
 

@@ -280,3 +280,6 @@ int svc_bound_input(const float *x, size_t columns, const uint8_t *chosen, svc_b
 // of blocks.
 size_t svc_products_above(const svc_kernels *kernels, const svc_nibble_planes *planes, size_t first, size_t count,
                           const float *x, float least, float *bounds, uint8_t *rows);
+
+// Gives memory that was freed and stays with the allocator back to the system, where the C library can (glibc).
+void svc_give_back_memory(void);
