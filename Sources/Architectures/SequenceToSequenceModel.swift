@@ -112,7 +112,9 @@ package protocol Decoding: AnyObject {
     /// The logits of every row's next token over its sentence's candidates, in workspace memory of the caller's scope.
     func step(_ rows: [DecoderRow], _ workspace: Workspace) -> [UnsafeMutableBufferPointer<Float>]
 
-    /// Takes a step whose logits nobody needs: for every row, how its next token is shared out over the tokens of its
-    /// source, which says what it translates. Adds up to 1.
+    /// Takes a step whose logits nobody needs; rows may begin again at position 0.
+    ///
+    /// - Returns: for every row how its next token is shared out over the tokens of its source, which says what it
+    ///   translates. Adds up to 1.
     func sourceShares(_ rows: [DecoderRow], _ workspace: Workspace) -> [[Float]]
 }

@@ -265,44 +265,28 @@ package final class TranslationBatcher: WorkSource {
             let source = item.job.source(of: item.unit)
             return SearchRequest(
                 source: source, candidates: shortlist?.candidates(for: source),
-                options: options(item.job.request, sourceLength: source.count))
+                options: options(item.job.request, sourceLength: source.count),
+                alignedPieces: item.job.alignedPieces(of: item.unit))
         }
         let results = BatchSearch.run(
             requests, model: model, workspace: context.workspace,
             isCancelled: { batch[$0].job.hasEnded })
-        let translations = self.translations(batch, requests, results, context)
         for (index, item) in batch.enumerated() where !item.job.hasEnded {
             guard let best = results[index].first else { continue }
             let isLast = item.job.complete(
-                item.unit, translations[index],
+                item.unit, results[index].map(translation),
                 targetTokens: best.tokens.count + (best.reachedLimit ? 0 : 1),
                 warnings: DegenerationGuard.warnings(source: requests[index].source, hypothesis: best))
             if isLast { item.job.succeed() }
         }
     }
 
-    /// The hypotheses of each sentence as text, and by tokens where there are tags to be placed.
-    private func translations(
-        _ batch: [Item], _ requests: [SearchRequest], _ results: [[Hypothesis]], _ context: WorkerContext
-    ) -> [[UnitTranslation]] {
-        var translations = results.map { hypotheses in
-            hypotheses.map { UnitTranslation(text: pipeline.tokenizer.decode($0.tokens)) }
-        }
-        var places: [(sentence: Int, rank: Int)] = []
-        var alignments: [TokenAlignment.Request] = []
-        for (index, item) in batch.enumerated() where !item.job.hasEnded {
-            guard let pieces = item.job.alignedPieces(of: item.unit) else { continue }
-            for (rank, hypothesis) in results[index].prefix(item.job.request.search.results).enumerated() {
-                places.append((index, rank))
-                alignments.append(.init(source: requests[index].source, pieces: pieces, target: hypothesis.tokens))
-            }
-        }
-        guard !places.isEmpty else { return translations }
-        let links = TokenAlignment.links(alignments, model: model, workspace: context.workspace)
-        for (place, (request, links)) in zip(places, zip(alignments, links)) {
-            translations[place.sentence][place.rank].tokens = AlignedText.texts(
-                of: request.target, links, decode: pipeline.tokenizer.decode)
-        }
-        return translations
+    /// A hypothesis as text, and by tokens where there are tags to be placed.
+    private func translation(_ hypothesis: Hypothesis) -> UnitTranslation {
+        let tokenizer = pipeline.tokenizer
+        return UnitTranslation(
+            text: tokenizer.decode(hypothesis.tokens),
+            tokens: hypothesis.links.isEmpty
+                ? [] : AlignedText.texts(of: hypothesis.tokens, hypothesis.links, decode: tokenizer.decode))
     }
 }

@@ -121,4 +121,40 @@ import Testing
             #expect(alone == [found[index]], "request \(index)")
         }
     }
+
+    /// The links of a batch's results, after searches of all lengths: those of the attention that a decoder of its own says.
+    @Test(arguments: [("m2m100/nllb", "model.safetensors"), ("marian/opus-mt", "model.safetensors")])
+    func linksAreThoseOfTheAttention(name: String, weights: String) throws {
+        let fixture: Fixture = try Fixtures.json("huggingface/\(name).json")
+        let pool = ThreadPool(threads: 2)
+        defer { pool.stop() }
+        let model = try Self.model(name, weights, pool)
+        var requests = (fixture.greedyRequests.prefix(6) + fixture.beamRequests.prefix(12)).map { $0 }
+        for index in requests.indices where index % 3 != 2 {
+            requests[index].alignedPieces = (index % 2)..<requests[index].source.count
+        }
+        let found = BatchSearch.run(requests, model: model, workspace: Workspace())
+        let workspace = Workspace()
+        for (request, hypotheses) in zip(requests, found) {
+            guard let pieces = request.alignedPieces else {
+                #expect(hypotheses.allSatisfy { $0.links.isEmpty })
+                continue
+            }
+            for hypothesis in hypotheses {
+                let expected = workspace.scoped {
+                    let decoding = model.startDecoding(
+                        sources: [request.source], candidates: [nil], maximumRows: 1, workspace: workspace)
+                    return hypothesis.tokens.indices.map { position in
+                        let row = DecoderRow(
+                            sentence: 0, parent: 0, token: position > 0 ? hypothesis.tokens[position - 1] : 0,
+                            position: position)
+                        let shares = Array(workspace.scoped { decoding.sourceShares([row], workspace) }[0][pieces])
+                        let most = shares.max() ?? 0
+                        return TokenAlignment.Link(piece: shares.firstIndex(of: most) ?? 0, share: most)
+                    }
+                }
+                #expect(hypothesis.links == expected)
+            }
+        }
+    }
 }

@@ -3,51 +3,56 @@ internal import Compute
 
 /// Which piece of a sentence each token of its translation translates. The decoder reads the translation once more and
 /// says where it looks: searches stay as they are, and only sentences that need it pay for it.
-enum TokenAlignment {
-    /// A sentence, or a part of one, and its translation.
-    struct Request {
-        /// What the encoder reads.
-        var source: [Int32]
-        /// Where the sentence's pieces are in it: the rest are marks.
-        var pieces: Range<Int>
-        /// The translation, without an end token.
-        var target: [Int32]
-    }
-
+package enum TokenAlignment {
     /// What a token translates.
-    struct Link: Equatable {
-        /// The piece, counted from the first of `Request.pieces`.
-        var piece: Int
+    package struct Link: Sendable, Equatable {
+        /// The piece of the sentence, counted from its first.
+        package var piece: Int
         /// How much of the token's attention it has, 0 to 1.
-        var share: Float
+        package var share: Float
+
+        /// A token's piece.
+        package init(piece: Int, share: Float) { (self.piece, self.share) = (piece, share) }
     }
 
-    /// For each request a link for each token of its target. None of the requests may be without pieces.
-    static func links(
-        _ requests: [Request], model: any SequenceToSequenceModel, workspace: Workspace
-    ) -> [[Link]] {
-        var links = requests.map { _ in [Link]() }
-        workspace.scoped {
-            // No logit is wanted; a single candidate makes the output layers small.
-            let decoding = model.startDecoding(
-                sources: requests.map(\.source), candidates: requests.map { _ in [model.endOfSequence] },
-                maximumRows: requests.count, workspace: workspace)
-            var parents = Array(requests.indices)
-            for position in 0..<(requests.map(\.target.count).max() ?? 0) {
-                let active = requests.indices.filter { requests[$0].target.count > position }
-                let rows = active.map { index in
-                    DecoderRow(
-                        sentence: index, parent: parents[index],
-                        token: position > 0 ? requests[index].target[position - 1] : 0, position: position)
+    /// A translation on its second reading.
+    private struct Reading {
+        var sentence: Int
+        var rank: Int
+        var pieces: Range<Int>
+        /// Its row in the last step.
+        var row = 0
+    }
+
+    /// Gives the hypotheses of the sentences that want it their links.
+    ///
+    /// - Parameter decoding: what the hypotheses came of, at whatever step.
+    static func link(
+        _ results: inout [[Hypothesis]], of batch: [SearchRequest], in decoding: any Decoding, _ workspace: Workspace
+    ) {
+        var readings = batch.indices.flatMap { sentence in
+            batch[sentence].alignedPieces.map { pieces in
+                results[sentence].indices.prefix(batch[sentence].options.results).map {
+                    Reading(sentence: sentence, rank: $0, pieces: pieces)
                 }
-                for (row, index) in active.enumerated() { parents[index] = row }
-                let shares = workspace.scoped { decoding.sourceShares(rows, workspace) }
-                for (index, shares) in zip(active, shares) {
-                    links[index].append(link(shares[requests[index].pieces]))
-                }
+            } ?? []
+        }
+        for position in 0..<(results.joined().map(\.tokens.count).max() ?? 0) {
+            readings.removeAll { results[$0.sentence][$0.rank].tokens.count <= position }
+            guard !readings.isEmpty else { return }
+            let rows = readings.map { reading in
+                DecoderRow(
+                    sentence: reading.sentence, parent: reading.row,
+                    token: position > 0 ? results[reading.sentence][reading.rank].tokens[position - 1] : 0,
+                    position: position)
+            }
+            let shares = workspace.scoped { decoding.sourceShares(rows, workspace) }
+            for (row, shares) in shares.enumerated() {
+                let reading = readings[row]
+                results[reading.sentence][reading.rank].links.append(link(shares[reading.pieces]))
+                readings[row].row = row
             }
         }
-        return links
     }
 
     private static func link(_ shares: ArraySlice<Float>) -> Link {
@@ -84,5 +89,3 @@ struct AlignedText: Sendable, Equatable {
         }
     }
 }
-
-extension TokenAlignment.Link: Sendable {}

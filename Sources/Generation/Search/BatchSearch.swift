@@ -28,9 +28,12 @@ package enum BatchSearch {
             var firstRows = [Int](repeating: 0, count: batch.count)
             while true {
                 active.removeAll { searches[$0].rows.isEmpty || isCancelled($0) }
-                if active.isEmpty { return searches.map(\.results) }
+                if active.isEmpty { break }
                 step(active, searches, decoding, &firstRows, model, workspace)
             }
+            var results = searches.map(\.results)
+            TokenAlignment.link(&results, of: batch, in: decoding, workspace)
+            return results
         }
     }
 

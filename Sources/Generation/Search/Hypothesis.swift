@@ -10,6 +10,8 @@ package struct Hypothesis: Sendable, Equatable {
     package var reachedLimit: Bool
     /// The end token that came.
     package var endToken: Int32?
+    /// What each token translates, where the request asks for it.
+    package var links: [TokenAlignment.Link] = []
 
     /// A translation of target tokens, the end token left out.
     package init(
