@@ -1,3 +1,4 @@
+internal import Generation
 internal import Logging
 internal import Foundation
 internal import ModelHub
@@ -7,12 +8,14 @@ struct StandInNeed: Sendable {
     var task: ModelDescriptor.Task
     /// The languages of a translation.
     var pair: (source: LanguageTag, target: LanguageTag)?
+    /// What the texts of a translation are.
+    var format = TranslationFormat.text
     /// Whether it is asked with a conversation.
     var needsChat = false
 
     func isServed(by descriptor: ModelDescriptor) -> Bool {
         guard let pair else { return descriptor.task == task }
-        return descriptor.translates(from: pair.source, to: pair.target)
+        return descriptor.translates(from: pair.source, to: pair.target) && descriptor.reads(format)
     }
 }
 

@@ -127,6 +127,7 @@ extension Engine {
     private struct Route: Sendable {
         var source: LanguageTag?
         var target: LanguageTag
+        var format: TranslationFormat
     }
 
     private func route(_ query: TranslationQuery) throws -> Route {
@@ -140,7 +141,7 @@ extension Engine {
         }
         let route = Route(
             source: try query.source.map { try tag($0) { $0.sourceLanguages + $0.targetLanguages } },
-            target: try tag(query.target) { $0.sourceLanguages + $0.targetLanguages })
+            target: try tag(query.target) { $0.sourceLanguages + $0.targetLanguages }, format: query.format)
         if let name = query.model {
             let descriptor = try entry(name).descriptor
             guard descriptor.canTranslate else {
@@ -150,7 +151,7 @@ extension Engine {
                 throw EngineError.unsupportedPair(source: source.description, target: "\(route.target) with \(name)")
             }
         } else if let source = route.source, source.primary != route.target.primary,
-            modelName(from: source, to: route.target) == nil
+            modelName(from: source, route) == nil
         {
             throw EngineError.unsupportedPair(source: source.description, target: route.target.description)
         }
@@ -160,10 +161,13 @@ extension Engine {
     /// The model for a pair: one that is ready before one that is on disk, one made for translation before one that is
     /// asked to, the catalogue's order between equals. One that has been set aside is still the one meant: whoever answers
     /// for it stands in, and says so.
-    private func modelName(from source: LanguageTag, to target: LanguageTag) -> String? {
-        let able = order.filter {
-            entries[$0]?.descriptor.translates(from: source, to: target) == true && isChoosable($0)
+    /// One that cannot place tags is not asked for HTML, unless there is no other.
+    private func modelName(from source: LanguageTag, _ route: Route) -> String? {
+        let all = order.filter {
+            entries[$0]?.descriptor.translates(from: source, to: route.target) == true && isChoosable($0)
         }
+        let placing = all.filter { entries[$0]?.descriptor.reads(route.format) == true }
+        let able = placing.isEmpty ? all : placing
         let names =
             able.filter { entries[$0]?.descriptor.task == .translation }
             + able.filter { entries[$0]?.descriptor.task != .translation }
@@ -225,7 +229,7 @@ extension Engine {
     ) async throws -> (result: TranslationResult, lease: ModelLease) {
         var lease: ModelLease?
         do {
-            let need = StandInNeed(task: .translation, pair: (source, target))
+            let need = StandInNeed(task: .translation, pair: (source, target), format: query.format)
             let held = try await acquire(name, standIn: query.fallback == .auto ? need : nil)
             lease = held
             return (try await translate(text, with: held, from: source, to: target, query, onSentence), held)
@@ -273,11 +277,11 @@ extension Engine {
         func serves(_ source: LanguageTag) -> Bool {
             if source.primary == route.target.primary { return true }
             if let model { return entries[model]?.descriptor.translates(from: source, to: route.target) == true }
-            return modelName(from: source, to: route.target) != nil
+            return modelName(from: source, route) != nil
         }
         guard let (text, detection) = detected else {
             guard let source = route.source else { return Choice() }
-            return Choice(source: source, model: model ?? modelName(from: source, to: route.target))
+            return Choice(source: source, model: model ?? modelName(from: source, route))
         }
         let first = LanguageIdentifier.Candidate(language: detection.language, confidence: detection.confidence)
         guard detection.language != "und" else {
@@ -288,13 +292,13 @@ extension Engine {
             let isTarget = english.primary == route.target.primary
             return Choice(
                 source: english, detected: first,
-                model: isTarget ? nil : model ?? modelName(from: english, to: route.target))
+                model: isTarget ? nil : model ?? modelName(from: english, route))
         }
         let candidates = detection.candidates.isEmpty ? [first] : detection.candidates
         let close = candidates.filter { $0.confidence >= 0.5 * first.confidence }
         let chosen = close.first { LanguageTag($0.language).map(serves) ?? false } ?? first
         guard let source = LanguageTag(chosen.language) else { return Choice(detected: chosen) }
-        let name = serves(source) ? model ?? modelName(from: source, to: route.target) : nil
+        let name = serves(source) ? model ?? modelName(from: source, route) : nil
         return Choice(source: source, detected: chosen, model: source.primary == route.target.primary ? nil : name)
     }
 

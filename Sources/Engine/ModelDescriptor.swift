@@ -79,6 +79,10 @@ package struct ModelDescriptor: Sendable {
     /// Whether it translates: a translation model, or a chat model that is asked to.
     package var canTranslate: Bool { task == .translation || translationPrompt != nil }
 
+    /// Whether it can place what a translation of such texts needs: a model that translates by prompts does not say which
+    /// word comes from which.
+    func reads(_ format: TranslationFormat) -> Bool { format == .text || task == .translation }
+
     /// Whether it translates from one language into another. What is one language to the model (`en` and `en-GB`) needs no
     /// translation.
     package func translates(from source: LanguageTag, to target: LanguageTag) -> Bool {

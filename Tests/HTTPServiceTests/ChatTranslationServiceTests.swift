@@ -6,7 +6,9 @@ import Testing
 /// A chat model that translates because its catalogue entry says how to ask it.
 @Suite struct ChatTranslationServiceTests {
     /// The built-in catalogue's small chat model, with a prompt for translation.
-    private func withService(_ body: (RunningService) async throws -> Void) async throws {
+    private func withService(
+        beside others: Set<String> = [], _ body: (RunningService) async throws -> Void
+    ) async throws {
         try await Fixtures.withTemporaryDirectory { directory in
             let builtIn = Fixtures.repository.appendingPathComponent("models/catalog.json")
             let catalog = try #require(
@@ -16,7 +18,8 @@ import Testing
             entry["translation_prompt"] = Self.prompt
             entry["languages"] = ["source": ["en", "fr"], "target": ["en", "fr", "pt-BR"]]
             let file = directory.appendingPathComponent("catalog.json")
-            try JSONSerialization.data(withJSONObject: ["version": 1, "models": [entry]]).write(to: file)
+            let beside = models.filter { others.contains($0["name"] as? String ?? "") }
+            try JSONSerialization.data(withJSONObject: ["version": 1, "models": [entry] + beside]).write(to: file)
             try await RunningService.with(
                 ["--catalog", file.path, "--models", "smollm2-135m-instruct"]
             ) { service async throws in try await body(service) }
@@ -59,6 +62,19 @@ import Testing
             #expect(translation.hasPrefix("\t") && translation.hasSuffix("\n"), "\(translation)")
             #expect(translation.contains("\n12:30\n  "), "\(translation)")
             #expect(!translation.contains("<|im_end|>"))
+        }
+    }
+
+    /// HTML goes to a model that can place tags, though it has to be loaded first.
+    @Test func htmlGoesToAModelThatPlacesTags() async throws {
+        try await withService(beside: ["firefox-en-pt"]) { service in
+            let question = ["text": "Good <b>morning</b>.", "source_lang": "en", "target_lang": "pt-BR"]
+            let text = try await translate(service, question)
+            #expect(text.json["model"].string == "smollm2-135m-instruct", "\(text)")
+            let html = try await translate(service, question.merging(["format": "html"]) { $1 })
+            #expect(html.status == 200 && html.json["model"].string == "firefox-en-pt", "\(html)")
+            let tagged = try #require(html.json["translations"][0]["text"].string)
+            #expect(tagged.contains("<b>") && tagged.replacing(#/<[^>]*>/#, with: "") == "Bom dia.", "\(tagged)")
         }
     }
 
