@@ -58,7 +58,6 @@ final class ResponseFeed<Item: Sendable>: Sendable {
         var ticks: RepeatedTask?
         var watcher: Int?
         var writingSince: ContinuousClock.Instant?
-        var isClosed = false
     }
 
     /// Nil at the end.
@@ -131,7 +130,7 @@ final class ResponseFeed<Item: Sendable>: Sendable {
     /// Gives up what is still under way.
     func close() {
         let old = state.withLock { state in
-            defer { state = State(isClosed: true) }
+            defer { state = State() }
             return state
         }
         old.task?.cancel()
