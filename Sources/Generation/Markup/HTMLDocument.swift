@@ -26,8 +26,7 @@ package struct HTMLDocument: Sendable {
     private static let inline: Set<String> = [
         "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "data", "del", "dfn", "em", "font", "i", "img", "ins",
         "label", "mark", "output", "q", "ruby", "s", "small", "span", "strike", "strong", "sub", "sup", "time", "tt",
-        "u",
-        "wbr",
+        "u", "wbr",
     ]
     /// Elements without content.
     private static let void: Set<String> = [

@@ -39,8 +39,8 @@ struct SentenceMarkup: Sendable, Equatable {
     var before: [Int]
     /// In the order of the source.
     var marks: [Mark]
-    /// Words of the source that tags stand in.
-    var words: [String: WordTags] = [:]
+    /// Words of the source that tags stand in, each as often as it is there.
+    var words: [String: [WordTags]] = [:]
 
     /// The translation with its tags, as HTML. Begins with `before` open, and ends with open what the source's end has.
     func place(_ tokens: [AlignedText]) -> String {

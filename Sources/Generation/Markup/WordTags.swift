@@ -11,17 +11,17 @@ struct WordTags: Sendable, Equatable {
         var span: Int
     }
 
-    /// The words of a sentence that have tags within.
+    /// The words of a sentence that have tags within, each as often as it stands there, in order: one that has tags in one
+    /// place may have others, or none, in another.
     ///
     /// - Parameter offsets: the places of the sentence's tags, ascending, in bytes.
-    static func words(of sentence: String, _ offsets: [Int]) -> [String: WordTags] {
-        var words: [String: WordTags] = [:]
+    static func words(of sentence: String, _ offsets: [Int]) -> [String: [WordTags]] {
+        var words: [String: [WordTags]] = [:]
         var next = 0
         for word in cores(of: sentence) {
             let start = sentence.utf8.distance(from: sentence.startIndex, to: word.startIndex)
             let end = start + word.utf8.count
             while next < offsets.count, offsets[next] <= start { next += 1 }
-            guard next < offsets.count, offsets[next] < end else { continue }
             var parts: [Part] = []
             var from = start
             func cut(at place: Int) {
@@ -38,9 +38,9 @@ struct WordTags: Sendable, Equatable {
             }
             cut(at: end)
             let behind = next + offsets[next...].prefix { $0 == end }.count
-            words[String(word)] = WordTags(parts: parts, behind: behind)
+            words[String(word), default: []].append(WordTags(parts: parts, behind: behind))
         }
-        return words
+        return words.filter { $0.value.contains { $0.parts.count > 1 } }
     }
 
     /// The words of a text that stand between white space, without the marks around them.
@@ -55,12 +55,14 @@ struct WordTags: Sendable, Equatable {
 
     private static func isCore(_ character: Character) -> Bool { character.isLetter || character.isNumber }
 
-    /// Texts of a translation with their spans; words that are copied from the source have the source's.
+    /// Texts of a translation with their spans; words that are copied from the source have the source's, the first time
+    /// those of the first.
     static func divide(
-        _ texts: [(text: String, span: Int)], by words: [String: WordTags]
+        _ texts: [(text: String, span: Int)], by words: [String: [WordTags]]
     ) -> [(text: String, span: Int)] {
         guard !words.isEmpty else { return texts }
         var result: [(text: String, span: Int)] = []
+        var left = words
         var first = 0
         while first < texts.count {
             // A word, from white space to white space.
@@ -71,7 +73,8 @@ struct WordTags: Sendable, Equatable {
                 end += 1
             }
             let whole = texts[first..<end].map(\.text).joined()
-            if let core = cores(of: whole).first, let tags = words[String(core)] {
+            if let core = cores(of: whole).first, let tags = left[String(core)]?.first {
+                left[String(core)]?.removeFirst()
                 result += replacing(core, in: whole, by: tags, texts[first..<end])
             } else {
                 result += texts[first..<end]
