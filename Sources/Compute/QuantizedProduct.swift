@@ -6,6 +6,8 @@ extension QuantizedLinear {
     /// A piece of work for few rows reads about this many bytes of weights: little enough that the threads end together,
     /// and much beside what a kernel asks for ahead, which at the end of a thread's share another thread reads.
     private static let pieceBytes = 128 << 10
+    /// A piece of work for many rows has about this many weights.
+    private static let pieceWeights = 16 << 10
     /// Few rows leave the time to the reading of weights; more make it a matter of arithmetic, on expanded panels.
     private static let fewRows = 16
     /// Outputs that a tile of a panel has, at most.
@@ -25,21 +27,25 @@ extension QuantizedLinear {
     ) {
         for (linear, out) in layers { linear.checkShapes(x, out) }
         guard x.rows > 0 else { return }
+        var longest = 1
         withUnsafeTemporaryAllocation(of: Part.self, capacity: layers.count) { parts in
             var pieces = 0
             for (index, (linear, out)) in layers.enumerated() {
-                let part = Part(linear, out, step: linear.pieceOutputs(rows: x.rows, pool.threads))
+                let share = linear.share(rows: x.rows, pool.threads, backend.products)
+                let part = Part(linear, out, step: share.outputs)
+                longest = max(longest, share.run)
                 parts.initializeElement(at: index, to: part)
                 pieces += part.pieces
             }
-            pool.forEach(pieces) { piece, thread in
-                var piece = piece
+            pool.forRuns(pieces, of: longest) { run, thread in
+                var first = 0
                 for part in parts {
-                    guard piece >= part.pieces else {
-                        part.compute(piece, of: x, on: backend, pool.workspace(thread))
-                        return
+                    let own = run.clamped(to: first..<first + part.pieces)
+                    if !own.isEmpty {
+                        part.compute(
+                            own.lowerBound - first..<own.upperBound - first, of: x, on: backend, pool.workspace(thread))
                     }
-                    piece -= part.pieces
+                    first += part.pieces
                 }
             }
         }
@@ -49,17 +55,22 @@ extension QuantizedLinear {
         precondition(x.columns == inputs && out.columns == outputs && x.rows == out.rows, "shapes of a linear layer")
     }
 
-    /// How many outputs a piece of work has.
-    private func pieceOutputs(rows: Int, _ threads: Int) -> Int {
-        guard rows <= Self.fewRows else {
-            // Panels of one size, as many for each thread, so that the threads end together.
-            let panel = svc_quantized_panel(inputs)
-            let pieces = ((outputs + panel - 1) / panel + threads - 1) / threads * threads
-            return (outputs + pieces * Self.tileOutputs - 1) / (pieces * Self.tileOutputs) * Self.tileOutputs
+    /// How many outputs a piece of work has, and how many pieces a thread takes at a time: for many rows a whole panel,
+    /// and less of it towards the end.
+    private func share(rows: Int, _ threads: Int, _ products: ComputeBackend.Products) -> (outputs: Int, run: Int) {
+        let (panel, tile) = (svc_quantized_panel(inputs), Self.tileOutputs)
+        guard rows > Self.fewRows else {
+            let even = outputs / (2 * threads)
+            let multiple = Self.outputMultiple
+            return (max(1, min(even, Self.pieceBytes / type.rowBytes(inputs)) / multiple) * multiple, 1)
         }
-        let even = outputs / (2 * threads)
-        let multiple = Self.outputMultiple
-        return max(1, min(even, Self.pieceBytes / type.rowBytes(inputs)) / multiple) * multiple
+        guard products == .native else {
+            // Panels of one size, as many for each thread: OpenBLAS may compute a row otherwise in a smaller panel.
+            let pieces = ((outputs + panel - 1) / panel + threads - 1) / threads * threads
+            return ((outputs + pieces * tile - 1) / (pieces * tile) * tile, 1)
+        }
+        let step = max(tile, panel / max(1, panel * inputs / Self.pieceWeights) / tile * tile)
+        return (step, max(1, panel / step))
     }
 
     /// A layer's part of a parallel product. It holds no references: threads that count the same object up and down with
@@ -81,9 +92,9 @@ extension QuantizedLinear {
             pieces = (linear.outputs + step - 1) / step
         }
 
-        /// The outputs of a piece, on this thread.
-        func compute(_ piece: Int, of x: MatrixView, on backend: ComputeBackend, _ workspace: Workspace) {
-            let range = piece * step..<min((piece + 1) * step, outputs)
+        /// The outputs of some pieces, on this thread.
+        func compute(_ run: Range<Int>, of x: MatrixView, on backend: ComputeBackend, _ workspace: Workspace) {
+            let range = run.lowerBound * step..<min(run.upperBound * step, outputs)
             let (rowBytes, kernels) = (type.rowBytes(inputs), backend.kernels)
             workspace.scoped {
                 let room = (backend.products == .openblas ? range.count : svc_quantized_panel(inputs)) * inputs

@@ -38,8 +38,9 @@ package final class ThreadPool: @unchecked Sendable {
     private let workspaces: [Workspace]
     private let spares: Mutex<[Int]>
 
-    private var body: UnsafePointer<(Int, Int) -> Void>?
+    private var body: UnsafePointer<(Range<Int>, Int) -> Void>?
     private var count = 0
+    private var run = 1
 
     private let busy = Atomic<Bool>(false)
     private let stopping = Atomic<Bool>(false)
@@ -99,20 +100,29 @@ package final class ThreadPool: @unchecked Sendable {
 
     /// As `forEach`, with a body that is also given the index of a workspace that is its own during the call.
     package func forEach(_ count: Int, _ body: (_ piece: Int, _ thread: Int) -> Void) {
+        forRuns(count, of: 1) { run, thread in for piece in run { body(piece, thread) } }
+    }
+
+    /// As `forEach` for small pieces of which several together are less work than each for itself: `body` is given runs of
+    /// at most `longest` of them, and shorter ones towards the end, so that the threads end together.
+    package func forRuns(_ count: Int, of longest: Int, _ body: (_ pieces: Range<Int>, _ thread: Int) -> Void) {
         guard count > 0 else { return }
+        func runAlone(_ thread: Int) {
+            for start in stride(from: 0, to: count, by: longest) { body(start..<min(count, start + longest), thread) }
+        }
         let alone = count == 1 || threads == 1 || stopping.load(ordering: .relaxed)
         guard !busy.exchange(true, ordering: .acquiring) else {
             let thread = takeSpare()
-            for piece in 0..<count { body(piece, thread) }
+            runAlone(thread)
             spares.withLock { $0.append(thread) }
             return
         }
         if alone {
-            for piece in 0..<count { body(piece, 0) }
+            runAlone(0)
         } else {
             // The closure does not escape: `share` returns when no thread is inside any more.
             withoutActuallyEscaping(body) { body in
-                withUnsafePointer(to: body) { share(count, $0) }
+                withUnsafePointer(to: body) { share(count, of: longest, $0) }
             }
         }
         busy.store(false, ordering: .releasing)
@@ -122,9 +132,10 @@ package final class ThreadPool: @unchecked Sendable {
     package func workspace(_ thread: Int) -> Workspace { workspaces[thread] }
 
     /// Opens a computation, takes part in it and closes it.
-    private func share(_ count: Int, _ body: UnsafePointer<(Int, Int) -> Void>) {
+    private func share(_ count: Int, of longest: Int, _ body: UnsafePointer<(Range<Int>, Int) -> Void>) {
         self.body = body
         self.count = count
+        run = longest
         callersCounted.store(isCallerCounted ? 1 : 0, ordering: .relaxed)
         for thread in 0..<threads { next[thread].value.store(UInt32(ownPieces(thread).lowerBound), ordering: .relaxed) }
         let closed = state.pointee.value.load(ordering: .relaxed)
@@ -192,14 +203,30 @@ package final class ThreadPool: @unchecked Sendable {
         for other in 0..<threads {
             let owner = thread + other < threads ? thread + other : thread + other - threads
             let end = ownPieces(owner).upperBound
-            while true {
-                let piece = Int(next[owner].value.wrappingAdd(1, ordering: .relaxed).oldValue)
-                guard piece < end else { break }
-                body(piece, thread)
+            while let pieces = take(of: owner, before: end) {
+                body(pieces, thread)
                 if thread != 0, Int(state.pointee.value.load(ordering: .relaxed) & State.inside) > room { return false }
             }
         }
         return true
+    }
+
+    /// The next pieces of those that `owner` began with: of what is left of these half at most, but for the last.
+    @inline(__always)
+    private func take(of owner: Int, before end: Int) -> Range<Int>? {
+        guard run > 1 else {
+            let piece = Int(next[owner].value.wrappingAdd(1, ordering: .relaxed).oldValue)
+            return piece < end ? piece..<piece + 1 : nil
+        }
+        var start = next[owner].value.load(ordering: .relaxed)
+        while Int(start) < end {
+            let taken = min(run, max(1, (end - Int(start)) / 2))
+            let (exchanged, found) = next[owner].value.weakCompareExchange(
+                expected: start, desired: start + UInt32(taken), ordering: .relaxed)
+            if exchanged { return Int(start)..<Int(start) + taken }
+            start = found
+        }
+        return nil
     }
 
     /// Waits until no thread is inside the closed computation: each has at most one piece in hand.

@@ -54,6 +54,35 @@ import Testing
         }
     }
 
+    /// Runs of pieces are as long as they may be first, and then half of what is left of a thread's share, so that nobody
+    /// has a long one in hand when the others are done.
+    @Test func runsBecomeShorterTowardsTheEnd() {
+        let pool = ThreadPool(threads: 2)
+        defer { pool.stop() }
+        for _ in 0..<200 {
+            let runs = Mutex([Range<Int>]())
+            pool.forRuns(24, of: 4) { run, _ in runs.withLock { $0.append(run) } }
+            #expect(
+                runs.withLock { $0 }.sorted { $0.lowerBound < $1.lowerBound }
+                    == [0..<4, 4..<8, 8..<10, 10..<11, 11..<12, 12..<16, 16..<20, 20..<22, 22..<23, 23..<24])
+        }
+        let alone = ThreadPool(threads: 1)
+        var runs: [Range<Int>] = []
+        alone.forRuns(10, of: 4) { run, _ in runs.append(run) }
+        #expect(runs == [0..<4, 4..<8, 8..<10])
+    }
+
+    /// Computations of runs of every length, one after the other.
+    @Test(arguments: [2, 3]) func noPieceOfManyRunsIsLostOrDoubled(threads: Int) {
+        let pool = ThreadPool(threads: threads)
+        defer { pool.stop() }
+        let marks = Marks(40)
+        for round in 0..<20_000 {
+            pool.forRuns(40, of: 1 + round % 13) { run, _ in for piece in run { marks.values[piece] += 1 } }
+        }
+        #expect((0..<40).allSatisfy { marks.values[$0] == 20_000 })
+    }
+
     /// How many threads compute together is the number that processors are left for, whoever else computes.
     @Test(arguments: 0...5) func aComputationLeavesToOthersWhatTheyOccupy(others: Int) {
         let pool = ThreadPool(threads: 4)
