@@ -25,11 +25,15 @@ struct Projection: Sendable {
     }
 
     /// Several layers over the same x in one parallel region (query, key and value; gate and up).
+    ///
+    /// - Parameter ofPrompts: whether the rows are of prompts, which may have products of their own.
     static func applyAll(
-        _ layers: [(layer: Projection, out: MatrixView)], to x: MatrixView, _ resources: ComputeResources
+        _ layers: [(layer: Projection, out: MatrixView)], to x: MatrixView, _ resources: ComputeResources,
+        ofPrompts: Bool = false
     ) {
         WeightMatrix.applyAll(
-            layers.map { ($0.layer.weights, $0.out) }, to: x, on: resources.backend, resources.pool)
+            layers.map { ($0.layer.weights, $0.out) }, to: x, on: resources.backend, resources.pool,
+            splitting: ofPrompts ? resources.workspace : nil)
         for (layer, out) in layers { layer.addBias(to: out, resources) }
     }
 }

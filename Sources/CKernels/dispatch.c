@@ -41,8 +41,10 @@ svc_isa svc_detect_isa(void) {
     const int avx512f = (ebx >> 16) & 1, avx512dq = (ebx >> 17) & 1, avx512bw = (ebx >> 30) & 1;
     const int avx512vl = (ebx >> 31) & 1, vnni = (ecx >> 11) & 1;
     if (avx512f && avx512dq && avx512bw && avx512vl && vnni && (saved & zmm_state) == zmm_state) {
-        const int tiles = (edx >> 24) & 1, tiles_int8 = (edx >> 25) & 1;
-        const int usable = tiles && tiles_int8 && (saved & tile_state) == tile_state && tiles_granted();
+        const int tiles = (edx >> 24) & 1, tiles_int8 = (edx >> 25) & 1, tiles_bf16 = (edx >> 22) & 1;
+        const int bf16 = __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && ((eax >> 5) & 1);
+        const int has_all = tiles && tiles_int8 && tiles_bf16 && bf16;
+        const int usable = has_all && (saved & tile_state) == tile_state && tiles_granted();
         return usable ? svc_isa_amx : svc_isa_avx512vnni;
     }
     return svc_isa_avx2;

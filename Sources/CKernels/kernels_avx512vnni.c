@@ -160,7 +160,7 @@ static void f32_gemm(const float *a, size_t lda, const float *packed, size_t row
     }
 }
 
-#define TABLE(set, int8_product)                                                                                       \
+#define TABLE(set, int8_product, ...)                                                                                       \
     {                                                                                                                  \
         .name = set, .quantize = quantize, .int8_gemm = int8_product, .f32_gemm = f32_gemm, .layer_norm = layer_norm,  \
         .activate = activate, .add = add, .max_magnitude = max_magnitude, .softmax = softmax,                          \
@@ -169,9 +169,10 @@ static void f32_gemm(const float *a, size_t lda, const float *packed, size_t row
         .cached_attention = cached_attention, .finite_magnitude = finite_magnitude,                                    \
         .quantize_iq4_nl = quantize_iq4_nl, .bias_activate = bias_activate, .sequence_attention = sequence_attention,  \
         .gathered_attention = gathered_attention, .pack_int8 = pack_int8, .transpose = transpose,                      \
-        .join_planes = join_planes, .bound_planes = bound_planes,                                                  \
+        .join_planes = join_planes, .bound_planes = bound_planes, __VA_ARGS__                                          \
     }
-const svc_kernels svc_kernels_avx512vnni = TABLE("avx512vnni", int8_gemm);
-const svc_kernels svc_kernels_amx = TABLE("amx", svc_amx_int8_gemm);
+const svc_kernels svc_kernels_avx512vnni = TABLE("avx512vnni", int8_gemm, );
+const svc_kernels svc_kernels_amx = 
+    TABLE("amx", svc_amx_int8_gemm, .split_vectors = svc_amx_split_vectors, .split_dot = svc_amx_split_dot);
 #pragma clang attribute pop
 #endif

@@ -25,25 +25,41 @@ extension QuantizedLinear {
         _ layers: [(linear: QuantizedLinear, out: MatrixView)], to x: MatrixView, on backend: ComputeBackend,
         _ pool: ThreadPool
     ) {
-        for (linear, out) in layers { linear.checkShapes(x, out) }
         guard x.rows > 0 else { return }
-        var longest = 1
+        forOutputs(
+            of: layers, to: x, pool, share: { $0.share(rows: x.rows, pool.threads, backend.products) }
+        ) { part, outputs, workspace in
+            part.compute(outputs, of: x, on: backend, workspace)
+        }
+    }
+
+    /// Shares the outputs of several layers over x out among threads.
+    ///
+    /// - Parameters:
+    ///   - share: how many outputs a piece of a layer has, and how many pieces a thread takes at a time.
+    ///   - body: computes some outputs of a layer, on one thread and with its scratch memory.
+    static func forOutputs(
+        of layers: [(linear: QuantizedLinear, out: MatrixView)], to x: MatrixView, _ pool: ThreadPool,
+        share: (QuantizedLinear) -> (outputs: Int, run: Int), _ body: (Part, Range<Int>, Workspace) -> Void
+    ) {
+        for (linear, out) in layers { linear.checkShapes(x, out) }
         withUnsafeTemporaryAllocation(of: Part.self, capacity: layers.count) { parts in
-            var pieces = 0
+            var (pieces, longest) = (0, 1)
             for (index, (linear, out)) in layers.enumerated() {
-                let share = linear.share(rows: x.rows, pool.threads, backend.products)
+                let share = share(linear)
                 let part = Part(linear, out, step: share.outputs)
-                longest = max(longest, share.run)
                 parts.initializeElement(at: index, to: part)
                 pieces += part.pieces
+                longest = max(longest, share.run)
             }
             pool.forRuns(pieces, of: longest) { run, thread in
                 var first = 0
                 for part in parts {
                     let own = run.clamped(to: first..<first + part.pieces)
                     if !own.isEmpty {
-                        part.compute(
-                            own.lowerBound - first..<own.upperBound - first, of: x, on: backend, pool.workspace(thread))
+                        body(
+                            part, part.outputs(of: own.lowerBound - first..<own.upperBound - first),
+                            pool.workspace(thread))
                     }
                     first += part.pieces
                 }
@@ -75,11 +91,11 @@ extension QuantizedLinear {
 
     /// A layer's part of a parallel product. It holds no references: threads that count the same object up and down with
     /// each piece wait for each other's processor.
-    private struct Part: BitwiseCopyable {
+    struct Part: BitwiseCopyable {
         let weights: UnsafePointer<UInt8>
         let type: WeightType
         let inputs: Int
-        let outputs: Int
+        let count: Int
         let scales: UnsafePointer<Float>?
         let out: MatrixView
         /// The outputs of a piece, and how many pieces there are.
@@ -87,14 +103,16 @@ extension QuantizedLinear {
         let pieces: Int
 
         init(_ linear: QuantizedLinear, _ out: MatrixView, step: Int) {
-            (weights, type, inputs, outputs) = (linear.weights, linear.type, linear.inputs, linear.outputs)
+            (weights, type, inputs, count) = (linear.weights, linear.type, linear.inputs, linear.outputs)
             (scales, self.out, self.step) = (linear.scales, out, step)
             pieces = (linear.outputs + step - 1) / step
         }
 
-        /// The outputs of some pieces, on this thread.
-        func compute(_ run: Range<Int>, of x: MatrixView, on backend: ComputeBackend, _ workspace: Workspace) {
-            let range = run.lowerBound * step..<min(run.upperBound * step, outputs)
+        /// The outputs of some pieces.
+        func outputs(of run: Range<Int>) -> Range<Int> { run.lowerBound * step..<min(run.upperBound * step, count) }
+
+        /// Computes outputs on this thread.
+        func compute(_ range: Range<Int>, of x: MatrixView, on backend: ComputeBackend, _ workspace: Workspace) {
             let (rowBytes, kernels) = (type.rowBytes(inputs), backend.kernels)
             workspace.scoped {
                 let room = (backend.products == .openblas ? range.count : svc_quantized_panel(inputs)) * inputs

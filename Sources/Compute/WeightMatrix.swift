@@ -82,9 +82,12 @@ package enum WeightMatrix: Sendable {
     }
 
     /// Several matrices over the same x (query, key and value; gate and up): those of a kind in one parallel region.
+    ///
+    /// - Parameter splitting: the caller's scratch memory where the rows are of prompts, which may have products of their
+    ///   own (`ComputeBackend.splitsPrompts`).
     package static func applyAll(
         _ matrices: [(matrix: WeightMatrix, out: MatrixView)], to x: MatrixView, on backend: ComputeBackend,
-        _ pool: ThreadPool
+        _ pool: ThreadPool, splitting workspace: Workspace? = nil
     ) {
         var rows: [(linear: QuantizedLinear, out: MatrixView)] = []
         var integers: [(matrix: PackedInt8Matrix, out: MatrixView)] = []
@@ -98,7 +101,11 @@ package enum WeightMatrix: Sendable {
                 padded.append((linear, out))
             }
         }
-        if !rows.isEmpty { QuantizedLinear.applyAll(rows, to: x, on: backend, pool) }
+        if let workspace, !rows.isEmpty, backend.splitsPrompts {
+            QuantizedLinear.applyAllSplit(rows, to: x, on: backend, pool, workspace)
+        } else if !rows.isEmpty {
+            QuantizedLinear.applyAll(rows, to: x, on: backend, pool)
+        }
         if !integers.isEmpty { PackedInt8Matrix.applyAll(integers, to: x, on: backend, pool) }
         for (linear, out) in padded { applyPadded(linear, to: x, into: out, on: backend, pool) }
     }

@@ -33,10 +33,11 @@ import Testing
         }
     }
 
-    /// How a prompt is cut, and what else is computed beside it, must not change a single bit.
-    @Test(arguments: DecoderFixture.tinyModels)
-    func aRowDoesNotDependOnItsCompany(name: String) throws {
-        let run = try DecoderRun(DecoderFixture.tinyPath(name))
+    /// How a prompt is cut, and what else is computed beside it, must not change a single bit: also not where prompts have
+    /// products of their own.
+    @Test(arguments: DecoderFixture.tinyModels, [ComputeBackend(), tiles].compactMap(\.self))
+    func aRowDoesNotDependOnItsCompany(name: String, backend: ComputeBackend) throws {
+        let run = try DecoderRun(DecoderFixture.tinyPath(name), backend: backend)
         let sequences = try #require(DecoderFixture("tiny/\(name)").sequences).map(\.ids)
         let alone = sequences.map { run.logits($0, chunk: 512) }
         for chunk in [1, 3, 16, 33] {
@@ -44,8 +45,25 @@ import Testing
         }
         let together = run.logits(sequences, chunks: sequences.indices.map { [1, 5, 32, 2, 7, 40][$0 % 6] })
         #expect(together == alone, "\(name) together")
-        let oneThread = try DecoderRun(DecoderFixture.tinyPath(name), threads: 1)
+        let oneThread = try DecoderRun(DecoderFixture.tinyPath(name), backend: backend, threads: 1)
         #expect(sequences.map { oneThread.logits($0, chunk: 9) } == alone, "\(name) on one thread")
+    }
+
+    /// Where prompts have products of their own, what is generated has those of every other processor, and so has the last
+    /// token of a prompt: an answer's next token costs one row of products, not a tile.
+    @Test(arguments: DecoderFixture.tinyModels) func onlyPromptsAreSplit(name: String) throws {
+        guard let tiles else { return }
+        let ids = try #require(DecoderFixture("tiny/\(name)").sequences?.last?.ids)
+        let path = DecoderFixture.tinyPath(name)
+        // Of a prompt of one token everything else is an answer.
+        let plain = try DecoderRun(path).logits(ids, chunk: 1, promptTokens: 1)
+        #expect(try DecoderRun(path, backend: tiles).logits(ids, chunk: 1, promptTokens: 1) == plain)
+        let split = try DecoderRun(path, backend: tiles).logits(ids, chunk: 512)
+        #expect(split != plain)
+        for (position, (row, expected)) in zip(split, plain).enumerated() {
+            let difference = zip(row, expected).map { abs($0 - $1) }.max() ?? .infinity
+            #expect(difference < 2e-3, "position \(position): \(difference)")
+        }
     }
 
     /// Every way to compute gives the same logits within the rounding of float sums.

@@ -25,8 +25,10 @@ final class DecoderRun {
     func cache() -> KVCache { KVCache(pool: pages, contextTokens: model.configuration.contextTokens) }
 
     /// `[position][vocabulary]`
-    func logits(_ ids: [Int32], chunk: Int) -> [[Float]] {
-        logits([ids], chunks: [chunk])[0]
+    ///
+    /// - Parameter promptTokens: how many of the ids count as a prompt; nil for all.
+    func logits(_ ids: [Int32], chunk: Int, promptTokens: Int? = nil) -> [[Float]] {
+        rows([ids], chunks: [chunk], promptTokens: promptTokens) { model.forward($0) }[0]
     }
 
     /// Several sequences at once, each with chunks of its own size: `[sequence][position][vocabulary]`.
@@ -40,7 +42,7 @@ final class DecoderRun {
     }
 
     private func rows(
-        _ sequences: [[Int32]], chunks: [Int], _ compute: (DecoderStep) -> MatrixView
+        _ sequences: [[Int32]], chunks: [Int], promptTokens: Int? = nil, _ compute: (DecoderStep) -> MatrixView
     ) -> [[[Float]]] {
         let caches = sequences.map { _ in cache() }
         var result: [[[Float]]] = sequences.map { _ in [] }
@@ -53,7 +55,8 @@ final class DecoderRun {
                 let part = ids[caches[index].length...].prefix(chunks[index])
                 guard caches[index].reserve(part.count) else { preconditionFailure("the pool is large enough") }
                 segments.append(
-                    DecoderSegment(cache: caches[index], tokens: part, logits: .all, promptTokens: ids.count))
+                    DecoderSegment(
+                        cache: caches[index], tokens: part, logits: .all, promptTokens: promptTokens ?? ids.count))
                 indices.append(index)
             }
             if segments.isEmpty { return result }

@@ -1,7 +1,7 @@
 import Compute
 import Synchronization
+import TestSupport
 import Testing
-import TileEmulator
 
 /// A small deterministic generator, so that a failing case can be run again (SplitMix64).
 struct Generator: RandomNumberGenerator {
@@ -59,10 +59,6 @@ let nativeBackends: [ComputeBackend] =
     InstructionSet.available.map { ComputeBackend(instructionSet: $0) } + [emulatedTiles].compactMap(\.self)
 /// Those, and OpenBLAS.
 let everyBackend: [ComputeBackend] = nativeBackends + [ComputeBackend(products: .openblas)]
-
-/// AMX by emulation, on a processor that has everything else it takes.
-let emulatedTiles: ComputeBackend? =
-    InstructionSet.detected == .avx512vnni && svc_emulate_tiles() != 0 ? ComputeBackend(emulating: .amx) : nil
 
 extension ComputeBackend: CustomTestStringConvertible {
     /// How a test names it.

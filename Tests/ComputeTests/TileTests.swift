@@ -1,13 +1,10 @@
 import Compute
+import TestSupport
 import Testing
 import TileEmulator
 
 /// Products of 8-bit matrices by AMX tiles: the bits of the other instruction sets, whatever the shape leaves of a tile.
 @Suite struct TileTests {
-    /// One that multiplies by tiles: the processor's own, or emulated.
-    private static let backend: ComputeBackend? =
-        InstructionSet.detected == .amx ? ComputeBackend(instructionSet: .amx) : emulatedTiles
-
     /// Rows that fill a block, two, or neither; one more and one less; and more than two blocks.
     private static let rows = [1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40, 48, 65, 100]
 
@@ -15,7 +12,7 @@ import TileEmulator
     @Test(arguments: [(64, 16), (64, 200), (192, 65), (256, 96), (256, 600), (1536, 48), (1536, 130), (260, 70)])
     func aShapeGivesTheBitsOfOtherInstructionSets(inputs: Int, outputs: Int) throws {
         // Without AVX-512 there is neither the processor's nor an emulated tile, and nothing that could be wrong.
-        guard let backend = Self.backend else { return }
+        guard let backend = tiles else { return }
         var generator = Generator(state: UInt64(inputs + outputs))
         let weights = generator.bytes(inputs * outputs)
         let x = generator.floats(100 * inputs)
@@ -45,7 +42,7 @@ import TileEmulator
 
     /// The largest sums that there are: rows of 255 times columns of −127 and 127.
     @Test func extremesDoNotSaturate() throws {
-        guard let backend = Self.backend else { return }
+        guard let backend = tiles else { return }
         let (inputs, outputs, rows) = (1536, 32, 20)
         let weights = (0..<(inputs * outputs)).map { Int8($0 / inputs % 2 == 0 ? 127 : -127) }
         let linear = Linear.int8(

@@ -35,9 +35,10 @@ import Tokenizers
         }
     }
 
-    @Test func aKnownPrefixIsNotComputedAgainAndChangesNothing() async throws {
+    @Test(arguments: [ComputeBackend(), tiles].compactMap(\.self))
+    func aKnownPrefixIsNotComputedAgainAndChangesNothing(backend: ComputeBackend) async throws {
         for name in ["gemma3", "llama-tied", "qwen3"] {
-            let harness = try GenerationHarness.tiny(name)
+            let harness = try GenerationHarness.tiny(name, backend: backend)
             let ids = try #require(DecoderFixture("tiny/\(name)").sequences?.last?.ids)
             let prompt = Array((ids + ids).prefix(130))
             let cold = try await harness.run(GenerationHarness.greedy(prompt, maxTokens: 40) { $0.topLogprobs = 3 })
@@ -50,9 +51,10 @@ import Tokenizers
             // What was generated is a prefix of the next turn.
             let next = prompt + cold.answers[0].ids + ids.prefix(5)
             let turn = try await harness.run(GenerationHarness.greedy(next, maxTokens: 8) { $0.topLogprobs = 0 })
-            let fresh = try GenerationHarness.tiny(name)
+            let fresh = try GenerationHarness.tiny(name, backend: backend)
             let again = try await fresh.run(GenerationHarness.greedy(next, maxTokens: 8) { $0.topLogprobs = 0 })
-            #expect(turn.usage.cachedTokens > 128)
+            // Where prompts have products of their own, what was generated is not a prompt's.
+            #expect(backend.splitsPrompts ? turn.usage.cachedTokens == 128 : turn.usage.cachedTokens > 128)
             #expect(turn.answers == again.answers, "\(name): a generated prefix gives the same bits as a read one")
         }
     }

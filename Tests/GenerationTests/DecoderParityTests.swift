@@ -81,19 +81,21 @@ import Testing
         }
     }
 
-    @Test(arguments: models)
-    func logitsAreThoseOfTheReferenceAtEveryPosition(name: String) throws {
+    @Test(arguments: models, [ComputeBackend(), tiles].compactMap(\.self))
+    func logitsAreThoseOfTheReferenceAtEveryPosition(name: String, backend: ComputeBackend) throws {
         let fixture = try DecoderFixture(name)
         let prompts = try #require(fixture.prompts)
         let model = try CausalModelFamily.model(GGUFCheckpoint(path: try InstalledModels.file("model", of: name)))
-        let backend = ComputeBackend()
         let pool = ThreadPool(threads: 2)
         defer { pool.stop() }
         let pages = KVPagePool(layout: model.cacheLayout, limitBytes: 2 << 30)
         var worst: Float = 0
         var positions = 0
+        // Each emulated instruction takes microseconds: then a short prompt and its answer.
+        let isEmulated = backend.instructionSet > InstructionSet.detected
         for sampled in try #require(fixture.logits) {
             let prompt = try #require(prompts.first { $0.name == sampled.prompt })
+            if isEmulated, positions > 0 || prompt.promptIds.count > 64 { continue }
             let ids = prompt.promptIds + prompt.ids.prefix(sampled.samples.count - prompt.promptIds.count)
             let cache = KVCache(pool: pages, contextTokens: model.configuration.contextTokens)
             let workspace = Workspace()
@@ -105,7 +107,11 @@ import Testing
                 guard cache.reserve(part.count) else { preconditionFailure("the pool is large enough") }
                 workspace.scoped {
                     let logits = model.forward(
-                        DecoderStep([DecoderSegment(cache: cache, tokens: part, logits: .all)], resources))
+                        DecoderStep(
+                            [
+                                DecoderSegment(
+                                    cache: cache, tokens: part, logits: .all, promptTokens: prompt.promptIds.count)
+                            ], resources))
                     for row in 0..<part.count where cache.length + row < sampled.samples.count {
                         let expected = sampled.samples[cache.length + row]
                         var found = fixture.sampleIds.map { logits.row(row)[Int($0)] }
@@ -122,7 +128,8 @@ import Testing
                 cache.advance(by: part.count)
             }
         }
-        #expect(positions > 1000)
-        print("\(name): logits at \(positions) positions, at most \(worst) from the reference")
+        #expect(positions > (isEmulated ? 30 : 1000))
+        print(
+            "\(name), \(backend.instructionSet): logits at \(positions) positions, at most \(worst) from the reference")
     }
 }

@@ -26,12 +26,15 @@ final class GenerationHarness: Sendable {
     let batcher: ContinuousBatcher
     private let pool: ThreadPool
 
-    init(_ path: String, limits: ContinuousBatcher.Limits = .init(), threads: Int = 2) throws {
+    init(
+        _ path: String, backend: ComputeBackend = ComputeBackend(), limits: ContinuousBatcher.Limits = .init(),
+        threads: Int = 2
+    ) throws {
         let checkpoint = try GGUFCheckpoint(path: path)
         pool = ThreadPool(threads: threads)
         batcher = ContinuousBatcher(
             model: try CausalModelFamily.model(checkpoint),
-            tokenizer: try GGUFTokenizer.tokenizer(checkpoint.metadata), backend: ComputeBackend(),
+            tokenizer: try GGUFTokenizer.tokenizer(checkpoint.metadata), backend: backend,
             pool: pool, limits: limits)
     }
 
@@ -41,8 +44,10 @@ final class GenerationHarness: Sendable {
     }
 
     /// A small model with random weights.
-    static func tiny(_ name: String, limits: ContinuousBatcher.Limits = .init()) throws -> GenerationHarness {
-        try GenerationHarness(DecoderFixture.tinyPath(name), limits: limits)
+    static func tiny(
+        _ name: String, backend: ComputeBackend = ComputeBackend(), limits: ContinuousBatcher.Limits = .init()
+    ) throws -> GenerationHarness {
+        try GenerationHarness(DecoderFixture.tinyPath(name), backend: backend, limits: limits)
     }
 
     func run(_ request: GenerationRequest) async throws -> Result {

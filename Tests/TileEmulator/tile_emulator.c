@@ -1,10 +1,12 @@
 // What the instructions do: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, at their names
-// (LDTILECFG, TILELOADD, TILESTORED, TILEZERO, TILERELEASE, TDPBUSD …) and volume 1, chapter 18. What the manual calls
+// (LDTILECFG, TILELOADD, TILESTORED, TILEZERO, TILERELEASE, TDPBUSD, TDPBF16PS …) and volume 1, chapter 18. What the manual calls
 // an exception ends the program here, with a line that says which rule was broken.
 #define _GNU_SOURCE
 #include "tile_emulator.h"
 
 #if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <immintrin.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -44,7 +46,7 @@ static int decode(const uint8_t *code, const greg_t *registers, instruction *out
     const uint8_t modrm = code[4], mod = modrm >> 6;
     *out = (instruction){.opcode = code[3], .prefix = code[2] & 3, .reg = (modrm >> 3 & 7) + 8 * r,
                          .rm = (modrm & 7) + 8 * b, .vvvv = ~(code[2] >> 3) & 15, .is_memory = mod != 3, .length = 5};
-    if (out->opcode != 0x49 && out->opcode != 0x4b && out->opcode != 0x5e) return 0;
+    if (out->opcode != 0x49 && out->opcode != 0x4b && out->opcode != 0x5c && out->opcode != 0x5e) return 0;
     if (mod == 3) return 1;
     uint8_t *base = NULL;
     int has_base = 1, base_register = out->rm;
@@ -130,6 +132,34 @@ static void multiply(const instruction *i) {
     }
 }
 
+// Sums of products of pairs of bfloat16: TDPBF16PS. Even and odd numbers have sums of their own, which fuse, round to
+// nearest, and know no subnormal numbers.
+__attribute__((target("avx512f"))) static void multiply_bfloat16(const instruction *i) {
+    if (i->is_memory) refuse("a product of tiles in memory");
+    tile *c = valid(i->reg), *a = valid(i->rm), *b = valid(i->vvvv);
+    if (c == a || c == b || a == b) refuse("a product needs three tiles");
+    if (c->rows != a->rows || c->row_bytes != b->row_bytes || a->row_bytes != 4 * b->rows) refuse("shapes of a product of tiles");
+    const unsigned kept = _mm_getcsr();
+    _mm_setcsr(0x9fc0);  // no exceptions, round to nearest, subnormal numbers are zeros
+    const __m512i odd_bits = _mm512_set1_epi32((int)0xffff0000);
+    for (int m = 0; m < c->rows; m++) {
+        __m512 even = _mm512_setzero_ps(), odd = _mm512_setzero_ps();
+        for (int k = 0; k < b->rows; k++) {
+            uint32_t pair;
+            memcpy(&pair, a->data[m] + 4 * k, 4);
+            const __m512i columns = _mm512_loadu_si512(b->data[k]);
+            const __m512 low = _mm512_castsi512_ps(_mm512_set1_epi32((int)(pair << 16)));
+            const __m512 high = _mm512_castsi512_ps(_mm512_set1_epi32((int)(pair & 0xffff0000)));
+            even = _mm512_fmadd_ps(low, _mm512_castsi512_ps(_mm512_slli_epi32(columns, 16)), even);
+            odd = _mm512_fmadd_ps(high, _mm512_castsi512_ps(_mm512_and_si512(columns, odd_bits)), odd);
+        }
+        const __m512 sums = _mm512_add_ps(_mm512_loadu_ps(c->data[m]), _mm512_add_ps(even, odd));
+        const __mmask16 columns = (__mmask16)((1u << c->row_bytes / 4) - 1);
+        _mm512_mask_storeu_ps(c->data[m], columns, sums);
+    }
+    _mm_setcsr(kept);
+}
+
 static void handle(int signal, siginfo_t *info, void *context) {
     greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
     instruction i;
@@ -140,6 +170,7 @@ static void handle(int signal, siginfo_t *info, void *context) {
         return;
     }
     if (i.opcode == 0x5e) multiply(&i);
+    else if (i.opcode == 0x5c && i.prefix == 2) multiply_bfloat16(&i);
     else if (i.opcode == 0x4b && (i.prefix == 3 || i.prefix == 1)) move(&i, 1);
     else if (i.opcode == 0x4b && i.prefix == 2) move(&i, 0);
     else if (i.opcode == 0x49 && i.prefix == 3 && !i.is_memory) memset(valid(i.reg)->data, 0, sizeof state.tiles[0].data);
@@ -150,9 +181,15 @@ static void handle(int signal, siginfo_t *info, void *context) {
     registers[REG_RIP] += i.length;
 }
 
+// What is emulated is tiles: conversions to bfloat16 (AVX512_BF16), which every processor with AMX has, it must have.
+static int converts_bfloat16(void) {
+    unsigned eax, ebx, ecx, edx;
+    return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 5 & 1);
+}
+
 int svc_emulate_tiles(void) {
     static int installed;
-    if (!installed) {
+    if (!installed && converts_bfloat16()) {
         struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK};
         action.sa_sigaction = handle;
         sigemptyset(&action.sa_mask);

@@ -28,6 +28,10 @@ package struct DecoderSegment {
 
 /// One step over the tokens of several sequences. Their rows lie one after the other in one matrix: what works row by
 /// row runs over the whole matrix, attention sequence by sequence, and no row's numbers depend on the others.
+///
+/// On processors with products for prompts (`ComputeBackend.splitsPrompts`) these are for a prompt's tokens but its last:
+/// whether a row is one of them depends on its sequence alone, and what is computed once for each answer, the last token
+/// of a prompt that is known otherwise, is not rounded.
 package struct DecoderStep {
     let resources: ComputeResources
     let segments: [DecoderSegment]
@@ -127,6 +131,36 @@ package struct DecoderStep {
     /// - Parameter columns: the features that are touched in a row, times what it costs to change one beside an addition.
     func forRows(columns: Int, _ body: (Range<Int>) -> Void) {
         resources.forRows(rowCount, columns: columns, body)
+    }
+
+    /// Rows that follow one another, and whether they are of prompts, but for the last token of each.
+    private var runs: [(rows: Range<Int>, ofPrompts: Bool)] {
+        var runs: [(rows: Range<Int>, ofPrompts: Bool)] = []
+        for row in 0..<rowCount {
+            let ofPrompts = lengths[row] > positions[row] + 1
+            if let last = runs.last, last.ofPrompts == ofPrompts {
+                runs[runs.count - 1].rows = last.rows.lowerBound..<row + 1
+            } else {
+                runs.append((row..<row + 1, ofPrompts))
+            }
+        }
+        return runs
+    }
+
+    /// Several layers over the same x `[rowCount, inputs]`, each out `[rowCount, outputs]`.
+    func apply(_ layers: [(layer: Projection, out: MatrixView)], to x: MatrixView) {
+        guard resources.backend.splitsPrompts else { return Projection.applyAll(layers, to: x, resources) }
+        for (rows, ofPrompts) in runs {
+            let part = layers.map { (layer: $0.layer, out: $0.out.slice(rows)) }
+            Projection.applyAll(part, to: x.slice(rows), resources, ofPrompts: ofPrompts)
+        }
+    }
+
+    /// A layer over x, in scratch memory.
+    func apply(_ layer: Projection, to x: MatrixView) -> MatrixView {
+        let out = matrix(columns: layer.weights.outputs)
+        apply([(layer, out)], to: x)
+        return out
     }
 
     /// `norm(x)` in scratch memory.

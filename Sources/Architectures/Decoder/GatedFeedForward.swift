@@ -24,10 +24,10 @@ struct GatedFeedForward: Sendable {
         let gated = step.matrix(columns: gate.weights.outputs)
         let upward = step.matrix(columns: up.weights.outputs)
         let resources = step.resources
-        Projection.applyAll([(gate, gated), (up, upward)], to: h, resources)
+        step.apply([(gate, gated), (up, upward)], to: h)
         step.forRows(columns: 4 * gated.columns) { range in
             resources.backend.applyGate(gated.slice(range), activation, to: upward.slice(range))
         }
-        return down(gated, resources)
+        return step.apply(down, to: gated)
     }
 }

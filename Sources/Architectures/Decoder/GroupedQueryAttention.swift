@@ -64,11 +64,11 @@ struct GroupedQueryAttention: Sendable {
         let resources = step.resources
         var products = [(layer: key, out: k), (layer: value, out: v)]
         if let wanted {
-            Projection.applyAll([(query, q)], to: step.select(h, for: wanted.step), resources)
+            asking.apply([(query, q)], to: step.select(h, for: wanted.step))
         } else {
             products.append((query, q))
         }
-        Projection.applyAll(products, to: h, resources)
+        step.apply(products, to: h)
         if let wanted {
             asking.forRows(columns: 2 * q.columns) { turn(q, rows: $0, heads, queryNorm, wanted.angles, resources) }
         }
@@ -85,7 +85,7 @@ struct GroupedQueryAttention: Sendable {
         }
         let attended = asking.matrix(columns: heads * headDim)
         attend(q, layer: layer, into: attended, asking)
-        return output(attended, resources)
+        return asking.apply(output, to: attended)
     }
 
     /// Normalises and rotates each head of some rows.

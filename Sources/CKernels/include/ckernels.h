@@ -87,6 +87,18 @@ static inline size_t svc_quantized_panel(size_t columns) {
     return rows > 96 ? 96 : rows < 4 ? 4 : rows;
 }
 
+// Numbers of each row that split_vectors and split_dot work on: columns, and zeros up to a whole tile.
+static inline size_t svc_split_depth(size_t columns) { return (columns + 31) / 32 * 32; }
+// Numbers that the parts of `count` vectors are.
+static inline size_t svc_split_numbers(size_t count, size_t columns) {
+    return (count + 15) / 16 * 16 * 2 * svc_split_depth(columns);
+}
+// Rows of weights that split_dot expands at a time, a multiple of 32: as many as half a second-level cache of 2 MB holds.
+static inline size_t svc_split_panel(size_t columns) {
+    const size_t rows = columns ? 196608 / svc_split_depth(columns) / 32 * 32 : 32;
+    return rows > 192 ? 192 : rows < 32 ? 32 : rows;
+}
+
 // Positions that a page of a key/value cache holds; a multiple of 16.
 #define SVC_PAGE 32
 
@@ -146,6 +158,19 @@ typedef struct svc_kernels {
     // svc_quantized_panel(columns) · columns floats, in which many vectors are faster; NULL if there is none.
     void (*quantized_dot)(svc_weight_type type, const uint8_t *weights, size_t rows, size_t columns, const float *x,
                           size_t ldx, size_t count, float *out, size_t ldout, float *panel);
+
+    // Products of many vectors on processors whose widest multiplier takes bfloat16; NULL on others. Vectors and weights are
+    // split into two such numbers, upper = round(x) and lower = round(x − upper), and out[t][r] is the sum of upper · upper,
+    // upper · lower and lower · upper over k: as quantized_dot's but for about 2⁻¹⁷ of each product. An output does not
+    // depend on the other vectors or rows.
+    //
+    // parts: room for svc_split_numbers(count, columns), at a multiple of 64 bytes.
+    void (*split_vectors)(const float *x, size_t ldx, size_t count, size_t columns, uint16_t *parts);
+
+    // parts: from split_vectors; row_bytes: from one row of weights to the next; panel: room for
+    // (svc_split_panel(columns) + 1) · svc_split_depth(columns) floats, at a multiple of 64 bytes.
+    void (*split_dot)(svc_weight_type type, const uint8_t *weights, size_t row_bytes, size_t rows, size_t columns,
+                      const uint16_t *parts, size_t count, float *out, size_t ldout, float *panel);
 
     // One row of `columns` weights as floats.
     void (*expand_row)(svc_weight_type type, const uint8_t *row, size_t columns, float *out);

@@ -164,8 +164,8 @@ final class GenerationLoop {
             }
             var pages: [[KVPage]] = []
             if model.reusesPrefixes(promptTokens: sequence.owner.request.prompt.count) {
-                let (known, node) =
-                    sequence.wantsPromptLogits ? ([], prefixes.match([]).node) : prefixes.match(sequence.tokens)
+                let (known, node) = prefixes.match(
+                    sequence.wantsPromptLogits ? [] : Array(sequence.tokens.prefix(sharedTokens(sequence))))
                 sequence.node = node
                 pages = known
             }
@@ -275,11 +275,21 @@ final class GenerationLoop {
     /// Notes computed tokens, and makes full pages known to others.
     private func advance(_ sequence: GenerationSequence, by count: Int) {
         sequence.cache.advance(by: count) { index, pages in
-            guard let node = sequence.node else { return }
-            let start = index * CachePage.tokens
-            sequence.node = prefixes.extend(
-                node, tokens: Array(sequence.tokens[start..<start + CachePage.tokens]), pages: pages)
+            let page = index * CachePage.tokens..<(index + 1) * CachePage.tokens
+            let isShared = !splitsPrompts || page.upperBound < sharedTokens(sequence)
+            guard let node = sequence.node, isShared else { return }
+            sequence.node = prefixes.extend(node, tokens: Array(sequence.tokens[page]), pages: pages)
         }
+    }
+
+    /// Whether the tokens of prompts, but for their last, have other products than what is generated.
+    private var splitsPrompts: Bool { resources.backend.splitsPrompts }
+
+    /// The tokens whose whole pages, before the last token, may be those of other sequences. Where prompts have products of
+    /// their own, pages of prompts are the same in all of them, and of what was generated none is shared: known prefixes
+    /// must not change a bit.
+    private func sharedTokens(_ sequence: GenerationSequence) -> Int {
+        splitsPrompts ? sequence.owner.request.prompt.count : sequence.tokens.count
     }
 
     /// Row r of the logits is what the model expected after the token at its position.
