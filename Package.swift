@@ -135,7 +135,8 @@ let package = Package(
             ], swiftSettings: strict),
 
         .target(
-            name: "TestSupport", dependencies: ["Compute", "ModelHub", "SelfTest", "TileEmulator", systemPackage], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["Compute", "ModelHub", "SelfTest", "TileEmulator", systemPackage],
+            path: "Tests/TestSupport",
             swiftSettings: strict),
         .target(name: "TileEmulator", path: "Tests/TileEmulator"),
         tests("Compute", ["TileEmulator"]),
