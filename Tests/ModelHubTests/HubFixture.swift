@@ -41,8 +41,7 @@ final class HubFixture: Sendable {
         if let python {
             let path = directory + "/python"
             let script = "#!/bin/sh\nINDEX='\(directory)/index'\nDIRECTORY='\(directory)'\n\(python)\n"
-            try Data(script.utf8).write(to: URL(fileURLWithPath: path))
-            chmod(path, 0o755)
+            try Programs.write(executable: script, to: path)
             environment["SVC_PYTHON"] = path
         }
         self.environment = environment

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import ModelHub
@@ -82,8 +83,7 @@ import Testing
 
     @Test func saysThatTheProgramIsNone() async throws {
         let fixture = try HubFixture(python: "")
-        try Data("not a program".utf8).write(to: URL(fileURLWithPath: fixture.directory + "/python"))
-        chmod(fixture.directory + "/python", 0o755)
+        try Programs.write(executable: "not a program", to: fixture.directory + "/python")
         #expect(try await Self.failure(fixture).description.contains(fixture.directory + "/python"))
     }
 

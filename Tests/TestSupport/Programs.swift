@@ -64,19 +64,31 @@ package enum Programs {
 
     /// Runs a script of Python's to its end on this thread, and fails where that does.
     package static func python(_ script: String, _ arguments: [String]) throws {
-        let words = ["python3", "-c", script] + arguments
+        try wait(for: ["python3", "-c", script] + arguments)
+    }
+
+    /// Writes a file that is to be run as a program.
+    ///
+    /// By a process of its own: a child that another test starts meanwhile inherits what this process has open until it
+    /// becomes its own program, and Linux runs no file that anybody has open for writing ("Text file busy").
+    package static func write(executable text: String, to path: String) throws {
+        try wait(for: ["sh", "-c", #"printf %s "$1" > "$2" && chmod 755 "$2""#, "sh", text, path])
+    }
+
+    /// Runs a program of the search path to its end on this thread, and fails where that does.
+    private static func wait(for words: [String]) throws {
         var pid = pid_t()
         var pointers = words.map { strdup($0) } + [nil]
         defer { for pointer in pointers { free(pointer) } }
-        let refusal = posix_spawnp(&pid, "python3", nil, nil, &pointers, environ)
-        guard refusal == 0 else { throw ScriptFailed(script: script, status: refusal) }
+        let refusal = posix_spawnp(&pid, words[0], nil, nil, &pointers, environ)
+        guard refusal == 0 else { throw ProgramFailed(words: words, status: refusal) }
         var status: Int32 = 0
         while waitpid(pid, &status, 0) == -1, errno == EINTR {}
-        guard status == 0 else { throw ScriptFailed(script: script, status: status) }
+        guard status == 0 else { throw ProgramFailed(words: words, status: status) }
     }
 
-    private struct ScriptFailed: Error {
-        var script: String
+    private struct ProgramFailed: Error {
+        var words: [String]
         var status: Int32
     }
 }

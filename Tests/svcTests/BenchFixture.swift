@@ -11,10 +11,9 @@ import Testing
 enum BenchFixture {
     /// Writes a program of the shell's.
     static func script(_ text: String, in directory: URL, named name: String = "peer.sh") throws -> String {
-        let file = directory.appendingPathComponent(name)
-        try Data("#!/bin/sh\n\(text)\n".utf8).write(to: file)
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file.path)
-        return file.path
+        let path = directory.appendingPathComponent(name).path
+        try Programs.write(executable: "#!/bin/sh\n\(text)\n", to: path)
+        return path
     }
 
     /// A line of the protocol, to be printed by a script.

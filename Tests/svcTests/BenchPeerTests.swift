@@ -115,8 +115,7 @@ import Testing
     @Test func aFileThatIsNoProgramCannotBeStarted() async throws {
         try await Fixtures.withTemporaryDirectory { directory in
             let file = directory.appendingPathComponent("peer").path
-            try Data([0x7f, 0x45, 0x4c, 0x46, 1, 2, 3]).write(to: URL(fileURLWithPath: file))
-            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file)
+            try Programs.write(executable: "\u{7f}ELF\u{1}\u{2}\u{3}", to: file)
             let command = try PeerCommand(file, for: .llama)
             do {
                 _ = try await command.run([], limitSeconds: 60, ScratchDirectory())

@@ -81,8 +81,7 @@ package final class FaultyProgram: Sendable {
             \(steps)exec "$svc" "$@"
 
             """
-        try Data(text.utf8).write(to: script)
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: script.path)
+        try Programs.write(executable: text, to: path)
     }
 
     /// How often the fault struck: commands that were run wrongly, or requests to services.
