@@ -135,7 +135,7 @@ package final class PackedWeights {
         else { throw mismatch(tensor, "a matrix that can be quantised", "\(tensor.shape) of \(tensor.type)") }
         let bytes = try stored(tensor, layout) ?? pack(tensor, WeightQuantizer(layout, from: type, on: backend))
         guard let base = bytes.buffer.baseAddress else { throw mismatch(tensor, "a matrix", "nothing") }
-        let matrix = WeightMatrix(layout, base, owner: Keeper(bytes))
+        let matrix = WeightMatrix(layout, base, owner: MappedWeights(bytes))
         matrices[tensor.name] = matrix
         sizeBytes += matrix.sizeBytes
         return matrix
@@ -282,12 +282,5 @@ package final class PackedWeights {
 
     private func mismatch(_ tensor: CheckpointTensor, _ expected: String, _ found: String) -> CheckpointError {
         .mismatchedTensor(file: tensor.bytes.source, name: tensor.name, expected: expected, found: found)
-    }
-
-    /// Keeps the packed bytes alive.
-    private final class Keeper: Sendable {
-        let region: ByteRegion
-
-        init(_ region: ByteRegion) { self.region = region }
     }
 }

@@ -19,7 +19,7 @@ struct Projection: Sendable {
     /// x `[rows, inputs]` → `[rows, outputs]`, in scratch memory.
     func callAsFunction(_ x: MatrixView, _ resources: ComputeResources) -> MatrixView {
         let out = resources.workspace.matrix(rows: x.rows, columns: weights.outputs)
-        weights.apply(x, into: out, on: resources.backend, resources.pool)
+        weights.apply(x, into: out, on: resources.backend, resources.pool, resources.workspace)
         addBias(to: out, resources)
         return out
     }
@@ -33,7 +33,7 @@ struct Projection: Sendable {
     ) {
         WeightMatrix.applyAll(
             layers.map { ($0.layer.weights, $0.out) }, to: x, on: resources.backend, resources.pool,
-            splitting: ofPrompts ? resources.workspace : nil)
+            resources.workspace, ofPrompts: ofPrompts)
         for (layer, out) in layers { layer.addBias(to: out, resources) }
     }
 }

@@ -16,9 +16,12 @@ package final class WeightBinder {
 
     /// Makes the matrix that a model multiplies by out of a tensor of the checkpoint.
     package typealias Quantizer = (CheckpointTensor) throws -> WeightMatrix
+    /// Makes a copy of a matrix that is multiplied by faster; nil where there is none.
+    package typealias Interleaver = (WeightMatrix) -> WeightMatrix?
 
     package let checkpoint: Checkpoint
     private let quantizer: Quantizer?
+    private let interleaver: Interleaver?
     /// The name in the checkpoint of what an architecture calls by a name.
     private let rename: (String) -> String
     private var used: Set<String> = []
@@ -27,11 +30,14 @@ package final class WeightBinder {
 
     /// - Parameters:
     ///   - quantizer: makes every matrix; nil to multiply by the tensors as they are stored.
+    ///   - interleaver: is handed every matrix that is multiplied by in full.
     ///   - rename: the name in the checkpoint of what the architecture calls by a name.
     package init(
-        _ checkpoint: Checkpoint, quantizer: Quantizer? = nil, rename: @escaping (String) -> String = { $0 }
+        _ checkpoint: Checkpoint, quantizer: Quantizer? = nil, interleaver: Interleaver? = nil,
+        rename: @escaping (String) -> String = { $0 }
     ) {
-        (self.checkpoint, self.quantizer, self.rename) = (checkpoint, quantizer, rename)
+        (self.checkpoint, self.quantizer, self.interleaver) = (checkpoint, quantizer, interleaver)
+        self.rename = rename
     }
 
     /// Whether the checkpoint has a tensor.
@@ -72,11 +78,23 @@ package final class WeightBinder {
     }
 
     /// A matrix `[outputs, inputs]`.
-    package func matrix(_ name: String, inputs: Int, outputs: Int) throws -> WeightMatrix {
+    ///
+    /// - Parameter byRow: whether rows are read of it, or few of its products computed, so that it is not interleaved.
+    package func matrix(
+        _ name: String, inputs: Int, outputs: Int, byRow: Bool = false
+    ) throws -> WeightMatrix {
         let tensor = try tensor(name, shape: [outputs, inputs])
         let matrix = try quantizer?(tensor) ?? stored(tensor)
         sizeBytes += matrix.sizeBytes
-        return matrix
+        return byRow ? matrix : interleaved(matrix)
+    }
+
+    /// A matrix that was bound by row, as it is multiplied by in full.
+    func interleaved(_ matrix: WeightMatrix) -> WeightMatrix {
+        guard let interleaved = interleaver?(matrix) else { return matrix }
+        matrix.releasePages()
+        sizeBytes += interleaved.sizeBytes - matrix.sizeBytes
+        return interleaved
     }
 
     /// The matrix as it lies in the file.
@@ -87,7 +105,7 @@ package final class WeightBinder {
         let columns = tensor.columns
         return WeightMatrix(
             weights: base.assumingMemoryBound(to: UInt8.self), type: type, inputs: columns, outputs: tensor.rows,
-            owner: Keeper(tensor.bytes)
+            owner: MappedWeights(tensor.bytes)
         ) { row, out in
             QuantizedBlocks.dequantize(
                 tensor.type,
@@ -140,10 +158,4 @@ package final class WeightBinder {
         guard unused.isEmpty else { throw CheckpointError.unusedTensors(file: checkpoint.file, names: unused) }
     }
 
-    /// Keeps a mapped file alive.
-    private final class Keeper: Sendable {
-        let region: ByteRegion
-
-        init(_ region: ByteRegion) { self.region = region }
-    }
 }

@@ -56,17 +56,28 @@ void svc_amx_split_vectors(const float *x, size_t ldx, size_t count, size_t colu
     }
 }
 
-// Weights as floats → panel: [blocks of 16 outputs][steps][2][16 outputs][32]; missing outputs are zeros.
+// Weights, rows or groups, as floats → panel: [blocks of 16 outputs][steps][2][16 outputs][32]; missing outputs are zeros.
 static void split_weights(svc_weight_type type, const uint8_t *weights, size_t row_bytes, size_t rows, size_t columns,
-                          float *row, uint16_t *panel) {
-    const size_t block = svc_split_depth(columns) / 32 * STEP_NUMBERS;
-    for (size_t r = 0; r < (rows + 15) / 16 * 16; r++) {
-        uint16_t *upper = panel + r / 16 * block + r % 16 * 32;
-        if (r < rows) {
-            svc_kernels_avx512vnni.expand_row(type, weights + r * row_bytes, columns, row);
-            split_row(row, columns, STEP_NUMBERS, upper, upper + TILE_NUMBERS);
+                          float *expanded, uint16_t *panel) {
+    const size_t depth = svc_split_depth(columns), block = depth / 32 * STEP_NUMBERS;
+    const size_t group_bytes = row_bytes ? 0 : svc_kernels_avx512vnni.group_bytes(type, columns);
+    for (size_t first = 0; first < rows; first += 16, panel += block) {
+        const size_t held = rows - first < 16 ? rows - first : 16;
+        if (row_bytes) {
+            for (size_t r = 0; r < held; r++) {
+                svc_kernels_avx512vnni.expand_row(type, weights + (first + r) * row_bytes, columns, expanded + r * depth);
+            }
         } else {
-            for (size_t k = 0; k < block; k += TILE_NUMBERS) memset(upper + k, 0, 64);
+            const uint8_t *group = weights + first / SVC_GROUP * group_bytes;
+            svc_kernels_avx512vnni.interleaved_rows(type, group, 0, held, columns, expanded, depth);
+        }
+        for (size_t r = 0; r < 16; r++) {
+            uint16_t *upper = panel + 32 * r;
+            if (r < held) {
+                split_row(expanded + r * depth, columns, STEP_NUMBERS, upper, upper + TILE_NUMBERS);
+            } else {
+                for (size_t k = 0; k < block; k += TILE_NUMBERS) memset(upper + k, 0, 64);
+            }
         }
     }
 }
@@ -143,21 +154,23 @@ INLINE void shape_tiles(void) {
 void svc_amx_split_dot(svc_weight_type type, const uint8_t *weights, size_t row_bytes, size_t rows, size_t columns,
                        const uint16_t *parts, size_t count, float *out, size_t ldout, float *panel) {
     const size_t limit = svc_split_panel(columns), block = svc_split_depth(columns) / 32 * STEP_NUMBERS;
-    uint16_t *packed = (uint16_t *)(panel + svc_split_depth(columns));
+    const size_t group_bytes = row_bytes ? 0 : svc_kernels_avx512vnni.group_bytes(type, columns);
+    uint16_t *packed = (uint16_t *)(panel + SVC_GROUP * svc_split_depth(columns));
     for (size_t r0 = 0; r0 < rows; r0 += limit) {
         const size_t held = rows - r0 < limit ? rows - r0 : limit;
-        split_weights(type, weights + r0 * row_bytes, row_bytes, held, columns, panel, packed);
+        const uint8_t *first = weights + (row_bytes ? r0 * row_bytes : r0 / SVC_GROUP * group_bytes);
+        split_weights(type, first, row_bytes, held, columns, panel, packed);
         shape_tiles();
         for (size_t v = 0; v < count; v += 32) {
             const uint16_t *vectors = parts + v / 16 * block;
             for (size_t r = 0; r < held; r += 32) {
-                const uint16_t *first = packed + r / 16 * block;
+                const uint16_t *block_of = packed + r / 16 * block;
                 float *sums = out + v * ldout + r0 + r;
                 const int two_outputs = held - r > 16, two_vectors = count - v > 16;
-                if (two_outputs && two_vectors) split_tile(2, 2, first, vectors, block, sums, ldout, count - v, held - r);
-                else if (two_outputs) split_tile(2, 1, first, vectors, block, sums, ldout, count - v, held - r);
-                else if (two_vectors) split_tile(1, 2, first, vectors, block, sums, ldout, count - v, held - r);
-                else split_tile(1, 1, first, vectors, block, sums, ldout, count - v, held - r);
+                if (two_outputs && two_vectors) split_tile(2, 2, block_of, vectors, block, sums, ldout, count - v, held - r);
+                else if (two_outputs) split_tile(2, 1, block_of, vectors, block, sums, ldout, count - v, held - r);
+                else if (two_vectors) split_tile(1, 2, block_of, vectors, block, sums, ldout, count - v, held - r);
+                else split_tile(1, 1, block_of, vectors, block, sums, ldout, count - v, held - r);
             }
         }
         // Without tiles in use, a switch of threads has 8 KB less to save.

@@ -13,6 +13,8 @@
 #include "quantized_expand_k.inc"
 #include "quantized_dot.inc"
 #include "quantized_tile.inc"
+#include "interleaved.inc"
+#include "digit_dot.inc"
 #include "nibble_planes.inc"
 #include "quantize_rows.inc"
 #define SVC_ATTENTION_TILE 8
@@ -171,8 +173,11 @@ static void f32_gemm(const float *a, size_t lda, const float *packed, size_t row
         .gathered_attention = gathered_attention, .pack_int8 = pack_int8, .transpose = transpose,                      \
         .join_planes = join_planes, .bound_planes = bound_planes, __VA_ARGS__                                          \
     }
-const svc_kernels svc_kernels_avx512vnni = TABLE("avx512vnni", int8_gemm, );
-const svc_kernels svc_kernels_amx = 
-    TABLE("amx", svc_amx_int8_gemm, .split_vectors = svc_amx_split_vectors, .split_dot = svc_amx_split_dot);
+#define DIGITS                                                                                              \
+    .group_bytes = group_bytes, .interleave = interleave, .interleaved_rows = interleaved_rows,             \
+    .digit_vectors = digit_vectors, .digit_dot = digit_dot
+const svc_kernels svc_kernels_avx512vnni = TABLE("avx512vnni", int8_gemm, DIGITS);
+const svc_kernels svc_kernels_amx =
+    TABLE("amx", svc_amx_int8_gemm, .split_vectors = svc_amx_split_vectors, .split_dot = svc_amx_split_dot, DIGITS);
 #pragma clang attribute pop
 #endif

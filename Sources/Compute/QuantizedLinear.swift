@@ -56,6 +56,12 @@ package enum WeightType: UInt32, Sendable, CaseIterable, BitwiseCopyable {
     var code: svc_weight_type { svc_weight_type(rawValue: rawValue) }
 }
 
+/// The owner of weights that can be read again from where they are.
+package protocol WeightPages: AnyObject {
+    /// Lets go of their memory.
+    func releasePages()
+}
+
 /// A linear layer whose weights stay quantised in memory, usually where they lie in a mapped file. Activations are not
 /// rounded: each block is expanded in registers and multiplied by floats, so the result is that of the expanded weights
 /// but for the order of additions.
@@ -98,6 +104,9 @@ package struct QuantizedLinear: @unchecked Sendable {
             weights: weights + range.lowerBound * type.rowBytes(inputs), type: type, inputs: inputs,
             outputs: range.count, scales: scales.map { $0 + range.lowerBound }, owner: owner)
     }
+
+    /// Lets go of the memory of the file that the weights lie in.
+    func releasePages() { (owner as? any WeightPages)?.releasePages() }
 
     /// The bytes of the weights.
     package var sizeBytes: Int { type.rowBytes(inputs) * outputs + (scales == nil ? 0 : 4 * outputs) }

@@ -42,32 +42,18 @@ extension QuantizedLinear {
         of layers: [(linear: QuantizedLinear, out: MatrixView)], to x: MatrixView, _ pool: ThreadPool,
         share: (QuantizedLinear) -> (outputs: Int, run: Int), _ body: (Part, Range<Int>, Workspace) -> Void
     ) {
-        for (linear, out) in layers { linear.checkShapes(x, out) }
-        withUnsafeTemporaryAllocation(of: Part.self, capacity: layers.count) { parts in
-            var (pieces, longest) = (0, 1)
-            for (index, (linear, out)) in layers.enumerated() {
-                let share = share(linear)
-                let part = Part(linear, out, step: share.outputs)
-                parts.initializeElement(at: index, to: part)
-                pieces += part.pieces
-                longest = max(longest, share.run)
-            }
-            pool.forRuns(pieces, of: longest) { run, thread in
-                var first = 0
-                for part in parts {
-                    let own = run.clamped(to: first..<first + part.pieces)
-                    if !own.isEmpty {
-                        body(
-                            part, part.outputs(of: own.lowerBound - first..<own.upperBound - first),
-                            pool.workspace(thread))
-                    }
-                    first += part.pieces
-                }
-            }
+        let shares = layers.map { share($0.linear) }
+        let parts = zip(layers, shares).map { layer, share in
+            layer.linear.checkShapes(x, layer.out)
+            return (
+                part: Part(layer.linear, layer.out),
+                pieces: OutputPieces(outputs: layer.linear.outputs, step: share.outputs)
+            )
         }
+        pool.forOutputs(of: parts, longest: shares.map(\.run).max() ?? 1, body)
     }
 
-    private func checkShapes(_ x: MatrixView, _ out: MatrixView) {
+    func checkShapes(_ x: MatrixView, _ out: MatrixView) {
         precondition(x.columns == inputs && out.columns == outputs && x.rows == out.rows, "shapes of a linear layer")
     }
 
@@ -89,27 +75,18 @@ extension QuantizedLinear {
         return (step, max(1, panel / step))
     }
 
-    /// A layer's part of a parallel product. It holds no references: threads that count the same object up and down with
-    /// each piece wait for each other's processor.
+    /// A layer's part of a parallel product.
     struct Part: BitwiseCopyable {
         let weights: UnsafePointer<UInt8>
         let type: WeightType
         let inputs: Int
-        let count: Int
         let scales: UnsafePointer<Float>?
         let out: MatrixView
-        /// The outputs of a piece, and how many pieces there are.
-        let step: Int
-        let pieces: Int
 
-        init(_ linear: QuantizedLinear, _ out: MatrixView, step: Int) {
-            (weights, type, inputs, count) = (linear.weights, linear.type, linear.inputs, linear.outputs)
-            (scales, self.out, self.step) = (linear.scales, out, step)
-            pieces = (linear.outputs + step - 1) / step
+        init(_ linear: QuantizedLinear, _ out: MatrixView) {
+            (weights, type, inputs) = (linear.weights, linear.type, linear.inputs)
+            (scales, self.out) = (linear.scales, out)
         }
-
-        /// The outputs of some pieces.
-        func outputs(of run: Range<Int>) -> Range<Int> { run.lowerBound * step..<min(run.upperBound * step, count) }
 
         /// Computes outputs on this thread.
         func compute(_ range: Range<Int>, of x: MatrixView, on backend: ComputeBackend, _ workspace: Workspace) {

@@ -5,6 +5,8 @@ package enum WeightMatrix: Sendable {
     case rows(QuantizedLinear)
     /// The same with rows that the kernels cannot take as they are: zeros at their ends up to a multiple of 16, or 32.
     case padded(QuantizedLinear, inputs: Int)
+    /// Quantised rows that lie together by sixteen, times activations of 22 bits.
+    case interleaved(InterleavedMatrix)
     /// 8-bit weights times activations that are rounded to 8 bits.
     case int8(PackedInt8Matrix)
 
@@ -56,6 +58,7 @@ package enum WeightMatrix: Sendable {
         switch self {
         case .rows(let linear): linear.inputs
         case .padded(_, let inputs): inputs
+        case .interleaved(let matrix): matrix.inputs
         case .int8(let matrix): matrix.layout.columns
         }
     }
@@ -64,6 +67,7 @@ package enum WeightMatrix: Sendable {
     package var outputs: Int {
         switch self {
         case .rows(let linear), .padded(let linear, _): linear.outputs
+        case .interleaved(let matrix): matrix.outputs
         case .int8(let matrix): matrix.layout.rows
         }
     }
@@ -72,39 +76,62 @@ package enum WeightMatrix: Sendable {
     package var sizeBytes: Int {
         switch self {
         case .rows(let linear), .padded(let linear, _): linear.sizeBytes
+        case .interleaved(let matrix): matrix.sizeBytes
         case .int8(let matrix): matrix.layout.bytes
         }
     }
 
+    /// The same matrix with its rows interleaved, where that makes products faster; nil elsewhere.
+    package func interleaved(on backend: ComputeBackend, _ pool: ThreadPool) -> WeightMatrix? {
+        guard case .rows(let linear) = self else { return nil }
+        return InterleavedMatrix(linear, on: backend, pool).map { .interleaved($0) }
+    }
+
+    /// Lets go of the memory that is mapped from a file, from which it is read again when it is needed.
+    package func releasePages() {
+        if case .rows(let linear) = self { linear.releasePages() }
+    }
+
     /// `out ← x · Wᵀ`, in parallel over the pool. x `[rows, inputs]`, out `[rows, outputs]`.
-    package func apply(_ x: MatrixView, into out: MatrixView, on backend: ComputeBackend, _ pool: ThreadPool) {
-        Self.applyAll([(self, out)], to: x, on: backend, pool)
+    ///
+    /// - Parameter workspace: the caller's scratch memory.
+    package func apply(
+        _ x: MatrixView, into out: MatrixView, on backend: ComputeBackend, _ pool: ThreadPool, _ workspace: Workspace
+    ) {
+        Self.applyAll([(self, out)], to: x, on: backend, pool, workspace)
     }
 
     /// Several matrices over the same x (query, key and value; gate and up): those of a kind in one parallel region.
     ///
-    /// - Parameter splitting: the caller's scratch memory where the rows are of prompts, which may have products of their
-    ///   own (`ComputeBackend.splitsPrompts`).
+    /// - Parameters:
+    ///   - workspace: the caller's scratch memory.
+    ///   - ofPrompts: whether the rows are of prompts, which may have products of their own
+    ///     (`ComputeBackend.splitsPrompts`).
     package static func applyAll(
         _ matrices: [(matrix: WeightMatrix, out: MatrixView)], to x: MatrixView, on backend: ComputeBackend,
-        _ pool: ThreadPool, splitting workspace: Workspace? = nil
+        _ pool: ThreadPool, _ workspace: Workspace, ofPrompts: Bool = false
     ) {
         var rows: [(linear: QuantizedLinear, out: MatrixView)] = []
+        var interleaved: [(matrix: InterleavedMatrix, out: MatrixView)] = []
         var integers: [(matrix: PackedInt8Matrix, out: MatrixView)] = []
         var padded: [(linear: QuantizedLinear, out: MatrixView)] = []
         for (matrix, out) in matrices {
             switch matrix {
             case .rows(let linear): rows.append((linear, out))
+            case .interleaved(let matrix): interleaved.append((matrix, out))
             case .int8(let matrix): integers.append((matrix, out))
             case .padded(let linear, let inputs):
                 precondition(x.columns == inputs, "shapes of a linear layer")
                 padded.append((linear, out))
             }
         }
-        if let workspace, !rows.isEmpty, backend.splitsPrompts {
-            QuantizedLinear.applyAllSplit(rows, to: x, on: backend, pool, workspace)
-        } else if !rows.isEmpty {
-            QuantizedLinear.applyAll(rows, to: x, on: backend, pool)
+        if ofPrompts, backend.splitsPrompts {
+            let parts =
+                rows.map { $0.linear.split(x, into: $0.out) } + interleaved.map { $0.matrix.split(x, into: $0.out) }
+            SplitProduct.applyAll(parts, to: x, on: backend, pool, workspace)
+        } else {
+            if !rows.isEmpty { QuantizedLinear.applyAll(rows, to: x, on: backend, pool) }
+            if !interleaved.isEmpty { InterleavedMatrix.applyAll(interleaved, to: x, on: backend, pool, workspace) }
         }
         if !integers.isEmpty { PackedInt8Matrix.applyAll(integers, to: x, on: backend, pool) }
         for (linear, out) in padded { applyPadded(linear, to: x, into: out, on: backend, pool) }
@@ -127,6 +154,7 @@ package enum WeightMatrix: Sendable {
     package func expandRow(_ index: Int, into out: UnsafeMutablePointer<Float>, on backend: ComputeBackend) {
         switch self {
         case .rows(let linear): linear.expandRow(index, into: out, on: backend)
+        case .interleaved(let matrix): matrix.expandRow(index, into: out, on: backend)
         case .int8(let matrix): matrix.expandRow(index, into: out)
         case .padded(let linear, let inputs):
             withUnsafeTemporaryAllocation(of: Float.self, capacity: linear.inputs) { row in

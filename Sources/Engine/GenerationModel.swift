@@ -24,7 +24,8 @@ package struct GenerationModel: Sendable {
         _ descriptor: ModelDescriptor, path: String, _ resources: ModelLoader.Resources
     ) throws -> ModelLoader.Result {
         let checkpoint = try GGUFCheckpoint(path: path)
-        let model = try CausalModelFamily.model(checkpoint)
+        let model = try CausalModelFamily.model(
+            checkpoint, interleaver: { $0.interleaved(on: resources.backend, resources.compute) })
         let tokenizer = try GGUFTokenizer.tokenizer(checkpoint.metadata)
         guard tokenizer.vocabularySize <= model.vocabularySize else {
             throw ModelFailure(

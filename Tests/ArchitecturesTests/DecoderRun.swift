@@ -10,13 +10,18 @@ final class DecoderRun {
     let pages: KVPagePool
 
     convenience init(_ path: String, backend: ComputeBackend = ComputeBackend(), threads: Int = 2) throws {
-        try self.init(CausalModelFamily.model(GGUFCheckpoint(path: path)), backend: backend, threads: threads)
+        let pool = ThreadPool(threads: threads)
+        try self.init(
+            CausalModelFamily.model(GGUFCheckpoint(path: path), interleaver: { $0.interleaved(on: backend, pool) }),
+            backend: backend, pool)
     }
 
-    init(_ model: any CausalLanguageModel, backend: ComputeBackend = ComputeBackend(), threads: Int = 2) {
-        self.model = model
-        self.backend = backend
-        pool = ThreadPool(threads: threads)
+    convenience init(_ model: any CausalLanguageModel, backend: ComputeBackend = ComputeBackend(), threads: Int = 2) {
+        self.init(model, backend: backend, ThreadPool(threads: threads))
+    }
+
+    private init(_ model: any CausalLanguageModel, backend: ComputeBackend, _ pool: ThreadPool) {
+        (self.model, self.backend, self.pool) = (model, backend, pool)
         pages = KVPagePool(layout: model.cacheLayout, limitBytes: 1 << 30)
     }
 

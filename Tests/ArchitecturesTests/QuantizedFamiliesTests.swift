@@ -43,7 +43,8 @@ import Testing
             directory: nil, key: "", quantization: quantization, activations: .float, pool: pool,
             backend: ComputeBackend())
         let model = try CausalModelFamily.model(
-            HuggingFaceFixture.configuration(name), HuggingFaceFixture.weights(name), quantizer: packed.matrix)
+            HuggingFaceFixture.configuration(name), HuggingFaceFixture.weights(name), quantizer: packed.matrix,
+            interleaver: { $0.interleaved(on: ComputeBackend(), pool) })
         _ = packed.finish()
         let run = DecoderRun(model)
         let found = run.logits(fixture.inputs.map(\.ids), chunks: fixture.inputs.map { _ in 64 })

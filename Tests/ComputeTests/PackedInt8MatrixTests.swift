@@ -35,7 +35,8 @@ import Testing
         for backend in everyBackend {
             let matrix = PackedMatrices.matrix(layout, try PackedMatrices.pack(layout, weights, on: backend))
             let out = TestMatrix(rows: rows, columns: shape.outputs)
-            matrix.apply(TestMatrix(x, rows: rows, columns: shape.inputs).view, into: out.view, on: backend, pool)
+            matrix.apply(
+                TestMatrix(x, rows: rows, columns: shape.inputs).view, into: out.view, on: backend, pool, Workspace())
             #expect(out.bits == expected.map(\.bitPattern), "\(backend.testDescription)")
             #expect(matrix.inputs == shape.inputs && matrix.outputs == shape.outputs)
         }
@@ -54,12 +55,12 @@ import Testing
         var alone: [UInt32] = []
         for row in 0..<130 {
             let out = TestMatrix(rows: 1, columns: shape.outputs)
-            matrix.apply(x.view.slice(row..<(row + 1)), into: out.view, on: backend, pools[row % 2])
+            matrix.apply(x.view.slice(row..<(row + 1)), into: out.view, on: backend, pools[row % 2], Workspace())
             alone += out.bits
         }
         for rows in Array(1...40) + [47, 64, 97, 128, 130] {
             let out = TestMatrix(rows: rows, columns: shape.outputs)
-            matrix.apply(x.view.slice((130 - rows)..<130), into: out.view, on: backend, pools[rows % 2])
+            matrix.apply(x.view.slice((130 - rows)..<130), into: out.view, on: backend, pools[rows % 2], Workspace())
             #expect(out.bits == Array(alone.suffix(rows * shape.outputs)), "\(rows) rows")
         }
     }
@@ -74,7 +75,7 @@ import Testing
         let pool = ThreadPool(threads: 1)
         let out = TestMatrix(rows: 1, columns: outputs)
         let x = TestMatrix([Float](repeating: extreme.x, count: inputs), rows: 1, columns: inputs)
-        matrix.apply(x.view, into: out.view, on: backend, pool)
+        matrix.apply(x.view, into: out.view, on: backend, pool, Workspace())
         let exact = Float(inputs) * extreme.x * extreme.weight
         #expect(out.values.allSatisfy { abs($0 - exact) <= abs(exact) * 1e-6 }, "\(out.values[0]) \(exact)")
     }
@@ -88,7 +89,8 @@ import Testing
             [Float](repeating: 0, count: 40) + [Float](repeating: Float.leastNormalMagnitude / 16, count: 40)
             + [Float](repeating: 2, count: 40)
         let out = TestMatrix(rows: 3, columns: 3)
-        matrix.apply(TestMatrix(x, rows: 3, columns: 40).view, into: out.view, on: backend, ThreadPool(threads: 1))
+        matrix.apply(
+            TestMatrix(x, rows: 3, columns: 40).view, into: out.view, on: backend, ThreadPool(threads: 1), Workspace())
         #expect(out.values.prefix(8).allSatisfy { $0 == 0 })
         #expect(abs(out.values[8] - 80) < 1e-4)
     }
@@ -109,10 +111,10 @@ import Testing
         let pool = ThreadPool(threads: 2)
         defer { pool.stop() }
         let outs = matrices.map { TestMatrix(rows: rows, columns: $0.outputs) }
-        WeightMatrix.applyAll(zip(matrices, outs).map { ($0, $1.view) }, to: x.view, on: backend, pool)
+        WeightMatrix.applyAll(zip(matrices, outs).map { ($0, $1.view) }, to: x.view, on: backend, pool, Workspace())
         for (matrix, out) in zip(matrices, outs) {
             let alone = TestMatrix(rows: rows, columns: matrix.outputs)
-            matrix.apply(x.view, into: alone.view, on: backend, pool)
+            matrix.apply(x.view, into: alone.view, on: backend, pool, Workspace())
             #expect(out.bits == alone.bits)
         }
     }

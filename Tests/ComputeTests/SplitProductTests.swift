@@ -7,12 +7,16 @@ import TileEmulator
 /// depend on nothing but the row.
 @Suite struct SplitProductTests {
     private static func product(
-        _ linear: QuantizedLinear, _ x: TestMatrix, _ backend: ComputeBackend, _ pool: ThreadPool
+        _ matrix: WeightMatrix, _ x: TestMatrix, _ backend: ComputeBackend, _ pool: ThreadPool
     ) -> TestMatrix {
-        let out = TestMatrix(rows: x.view.rows, columns: linear.outputs)
-        QuantizedLinear.applyAllSplit([(linear, out.view)], to: x.view, on: backend, pool, Workspace())
+        let out = TestMatrix(rows: x.view.rows, columns: matrix.outputs)
+        WeightMatrix.applyAll([(matrix, out.view)], to: x.view, on: backend, pool, Workspace(), ofPrompts: true)
         return out
     }
+
+    private static func product(
+        _ linear: QuantizedLinear, _ x: TestMatrix, _ backend: ComputeBackend, _ pool: ThreadPool
+    ) -> TestMatrix { product(.rows(linear), x, backend, pool) }
 
     private static func rows(_ x: TestMatrix, _ range: Range<Int>) -> TestMatrix {
         let part = TestMatrix(rows: range.count, columns: x.view.columns)
@@ -97,7 +101,7 @@ import TileEmulator
         }
     }
 
-    @Test(arguments: [1, 9, 33]) func severalLayersAtOnceGiveWhatEachGives(rows: Int) {
+    @Test(arguments: [1, 9, 33]) func severalLayersAtOnceGiveWhatEachGives(rows: Int) throws {
         guard let tiles else { return }
         var generator = Generator(state: UInt64(rows))
         let layers = [(WeightType.q4_1, 96), (.q8_0, 20), (.q4_0, 33)].map {
@@ -107,8 +111,23 @@ import TileEmulator
         let pool = ThreadPool(threads: 2)
         defer { pool.stop() }
         let outs = layers.map { TestMatrix(rows: rows, columns: $0.outputs) }
-        QuantizedLinear.applyAllSplit(
-            zip(layers, outs).map { ($0, $1.view) }, to: x.view, on: tiles, pool, Workspace())
+        let interleaved = try #require(WeightMatrix.rows(layers[0]).interleaved(on: tiles, pool))
+        let matrices = [interleaved, .rows(layers[1]), .rows(layers[2])]
+        WeightMatrix.applyAll(
+            zip(matrices, outs).map { ($0, $1.view) }, to: x.view, on: tiles, pool, Workspace(), ofPrompts: true)
         for (linear, out) in zip(layers, outs) { #expect(out.bits == Self.product(linear, x, tiles, pool).bits) }
+    }
+
+    /// What lies by sixteen is expanded to the same floats.
+    @Test(arguments: InterleavedMatrixTests.types, [1, 16, 35, 230])
+    func interleavedRowsGiveTheSameBits(type: WeightType, outputs: Int) throws {
+        guard let tiles else { return }
+        var generator = Generator(state: UInt64(type.rawValue) &* 59 &+ UInt64(outputs))
+        let linear = QuantizedProductTests.random(type, inputs: 512, outputs: outputs, &generator)
+        let x = TestMatrix(generator.floats(33 * 512), rows: 33, columns: 512)
+        let pool = ThreadPool(threads: 2)
+        defer { pool.stop() }
+        let interleaved = try #require(WeightMatrix.rows(linear).interleaved(on: tiles, pool))
+        #expect(Self.product(interleaved, x, tiles, pool).bits == Self.product(linear, x, tiles, pool).bits)
     }
 }

@@ -124,7 +124,7 @@ import Testing
             for backend in everyBackend {
                 let weights = Self.expanded(matrix, on: backend)
                 let out = TestMatrix(rows: rows, columns: outputs)
-                matrix.apply(x.view, into: out.view, on: backend, pool)
+                matrix.apply(x.view, into: out.view, on: backend, pool, Workspace())
                 for t in 0..<rows {
                     for o in 0..<outputs {
                         var sum = 0.0, magnitude = 0.0
@@ -139,7 +139,8 @@ import Testing
                 }
                 if backend.products == .native, backend.instructionSet != .portable { fused.append(out.bits) }
                 let alone = TestMatrix(rows: 1, columns: outputs)
-                matrix.apply(x.view.slice((rows - 1)..<rows), into: alone.view, on: backend, ThreadPool(threads: 1))
+                matrix.apply(
+                    x.view.slice((rows - 1)..<rows), into: alone.view, on: backend, ThreadPool(threads: 1), Workspace())
                 if backend.products == .native { #expect(alone.bits == Array(out.bits.suffix(outputs))) }
             }
             #expect(fused.allSatisfy { $0 == fused[0] })

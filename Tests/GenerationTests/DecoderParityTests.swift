@@ -85,9 +85,11 @@ import Testing
     func logitsAreThoseOfTheReferenceAtEveryPosition(name: String, backend: ComputeBackend) throws {
         let fixture = try DecoderFixture(name)
         let prompts = try #require(fixture.prompts)
-        let model = try CausalModelFamily.model(GGUFCheckpoint(path: try InstalledModels.file("model", of: name)))
         let pool = ThreadPool(threads: 2)
         defer { pool.stop() }
+        let model = try CausalModelFamily.model(
+            GGUFCheckpoint(path: try InstalledModels.file("model", of: name)),
+            interleaver: { $0.interleaved(on: backend, pool) })
         let pages = KVPagePool(layout: model.cacheLayout, limitBytes: 2 << 30)
         var worst: Float = 0
         var positions = 0

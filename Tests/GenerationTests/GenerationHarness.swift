@@ -31,9 +31,10 @@ final class GenerationHarness: Sendable {
         threads: Int = 2
     ) throws {
         let checkpoint = try GGUFCheckpoint(path: path)
-        pool = ThreadPool(threads: threads)
+        let pool = ThreadPool(threads: threads)
+        self.pool = pool
         batcher = ContinuousBatcher(
-            model: try CausalModelFamily.model(checkpoint),
+            model: try CausalModelFamily.model(checkpoint, interleaver: { $0.interleaved(on: backend, pool) }),
             tokenizer: try GGUFTokenizer.tokenizer(checkpoint.metadata), backend: backend,
             pool: pool, limits: limits)
     }

@@ -15,7 +15,9 @@ import Tokenizers
         let checkpoint = try GGUFCheckpoint(path: DecoderFixture.tinyPath(name))
         var limits = ContinuousBatcher.Limits()
         change(&limits)
-        let model = try CausalModelFamily.model(checkpoint)
+        let pool = pool
+        let model = try CausalModelFamily.model(
+            checkpoint, interleaver: { $0.interleaved(on: ComputeBackend(), pool) })
         return GenerationLoop(
             model: model, tokenizer: try GGUFTokenizer.tokenizer(checkpoint.metadata),
             contextTokens: model.configuration.contextTokens, limits: limits,

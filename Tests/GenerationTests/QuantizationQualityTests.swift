@@ -80,7 +80,9 @@ import Testing
             let packed = PackedWeights(
                 directory: nil, key: "", quantization: way.quantization, activations: way.activations, pool: pool,
                 backend: ComputeBackend())
-            let model = try CausalModelFamily.model(GGUFCheckpoint(path: path), quantizer: packed.matrix)
+            let model = try CausalModelFamily.model(
+                GGUFCheckpoint(path: path), quantizer: packed.matrix,
+                interleaver: { $0.interleaved(on: ComputeBackend(), pool) })
             var sum = 0.0, worst = 0.0, count = 0, same = 0
             Self.run(model, texts, pool) { index, logits in
                 expected[index].withUnsafeBufferPointer { reference in

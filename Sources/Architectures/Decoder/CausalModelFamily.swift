@@ -45,13 +45,16 @@ package enum CausalModelFamily: String, Sendable, CaseIterable {
 
     /// Binds a GGUF file's tensors to the model of its family.
     ///
-    /// - Parameter quantizer: makes every matrix; nil to multiply by the tensors as they are stored.
+    /// - Parameters:
+    ///   - quantizer: makes every matrix; nil to multiply by the tensors as they are stored.
+    ///   - interleaver: makes faster copies of matrices.
     /// - Throws: `CheckpointError`, `GGUFMetadataError`: what is missing, unused, of another shape, or not computed
     ///   here.
     package static func model(
-        _ checkpoint: GGUFCheckpoint, quantizer: WeightBinder.Quantizer? = nil
+        _ checkpoint: GGUFCheckpoint, quantizer: WeightBinder.Quantizer? = nil,
+        interleaver: WeightBinder.Interleaver? = nil
     ) throws -> any CausalLanguageModel {
-        try model(DecoderConfiguration(checkpoint.metadata), Checkpoint(checkpoint), quantizer: quantizer)
+        try model(DecoderConfiguration(checkpoint.metadata), Checkpoint(checkpoint), quantizer, interleaver)
     }
 
     /// Binds the tensors of a Hugging Face checkpoint to the model of its family. Of a multimodal Gemma 3 the text
@@ -60,18 +63,22 @@ package enum CausalModelFamily: String, Sendable, CaseIterable {
     /// - Parameters:
     ///   - file: `config.json`
     ///   - quantizer: makes every matrix; nil to multiply by the tensors as they are stored.
+    ///   - interleaver: makes faster copies of matrices.
     /// - Throws: `CheckpointError`: what is missing, unused, of another shape, or not computed here.
     package static func model(
-        _ file: ModelConfiguration, _ checkpoint: Checkpoint, quantizer: WeightBinder.Quantizer? = nil
+        _ file: ModelConfiguration, _ checkpoint: Checkpoint, quantizer: WeightBinder.Quantizer? = nil,
+        interleaver: WeightBinder.Interleaver? = nil
     ) throws -> any CausalLanguageModel {
-        try model(DecoderConfiguration(file), checkpoint, quantizer: quantizer)
+        try model(DecoderConfiguration(file), checkpoint, quantizer, interleaver)
     }
 
     private static func model(
-        _ configuration: DecoderConfiguration, _ checkpoint: Checkpoint, quantizer: WeightBinder.Quantizer?
+        _ configuration: DecoderConfiguration, _ checkpoint: Checkpoint, _ quantizer: WeightBinder.Quantizer?,
+        _ interleaver: WeightBinder.Interleaver?
     ) throws -> any CausalLanguageModel {
         let names = DecoderNames(configuration, checkpoint)
-        let binder = WeightBinder(checkpoint, quantizer: quantizer, rename: names.stored)
+        let binder = WeightBinder(
+            checkpoint, quantizer: quantizer, interleaver: interleaver, rename: names.stored)
         names.ignoreUnread(binder)
         switch configuration.family {
         case .llama, .mistral, .qwen2, .qwen3: return try StackedDecoder<PreNormBlock>(binder, configuration)

@@ -32,10 +32,10 @@ struct TokenEmbedding: Sendable {
                 file: binder.checkpoint.file, name: name, expected: "[vocabulary, \(hidden)]", found: "\(shape)")
         }
         let tokens = configuration.vocabularySize ?? shape[0]
-        embedding = try binder.matrix(name, inputs: hidden, outputs: tokens)
+        let embedding = try binder.matrix(name, inputs: hidden, outputs: tokens, byRow: true)
         isTied = try Self.isTied(binder, configuration, name, outputName)
         if isTied { binder.ignore(outputName) }
-        output = isTied ? embedding : try binder.matrix(outputName, inputs: hidden, outputs: tokens)
+        let output = isTied ? embedding : try binder.matrix(outputName, inputs: hidden, outputs: tokens, byRow: true)
         norm = try Normalization(binder, configuration, "model.norm", count: hidden)
         scale = configuration.embeddingScale
         logitScale = configuration.logitScale
@@ -44,6 +44,8 @@ struct TokenEmbedding: Sendable {
         bounded =
             logitScale == nil && logitCap == nil
             ? try Self.bounded(output, isTied ? name : outputName, binder) : nil
+        self.output = bounded == nil ? binder.interleaved(output) : output
+        self.embedding = isTied ? self.output : embedding
         let outputBytes = output.sizeBytes
         unreadBytes =
             (isTied ? 0 : embedding.sizeBytes) + (bounded.map { outputBytes - $0.boundBytes } ?? 0)
@@ -117,7 +119,7 @@ struct TokenEmbedding: Sendable {
         {
             return logits
         }
-        output.apply(x, into: logits, on: resources.backend, resources.pool)
+        output.apply(x, into: logits, on: resources.backend, resources.pool, resources.workspace)
         if let logitScale { for i in 0..<logits.count { logits.pointer[i] *= logitScale } }
         if let logitCap { cap(logits, at: logitCap) }
         return logits

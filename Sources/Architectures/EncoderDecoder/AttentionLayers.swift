@@ -175,7 +175,7 @@ extension [SequenceMemory] {
 extension Projection {
     /// `out ← W x + b`.
     func apply(_ x: MatrixView, into out: MatrixView, _ resources: ComputeResources) {
-        weights.apply(x, into: out, on: resources.backend, resources.pool)
+        weights.apply(x, into: out, on: resources.backend, resources.pool, resources.workspace)
         addBias(to: out, resources)
     }
 }

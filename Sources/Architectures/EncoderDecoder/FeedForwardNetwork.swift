@@ -38,7 +38,7 @@ struct FeedForwardNetwork: Sendable {
         let x = workspace.matrix(rows: h.rows, columns: output.weights.inputs)
         switch inner {
         case .plain(let layer, let activation):
-            layer.weights.apply(h, into: x, on: backend, resources.pool)
+            layer.weights.apply(h, into: x, on: backend, resources.pool, workspace)
             resources.forRows(x.rows, columns: x.columns) { rows in
                 if let bias = layer.bias {
                     backend.activate(x.slice(rows), bias: bias, activation)

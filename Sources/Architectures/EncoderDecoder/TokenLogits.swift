@@ -58,7 +58,7 @@ struct TokenLogits: Sendable {
             ) { row, out in
                 out.update(from: UnsafeRawPointer(row).assumingMemoryBound(to: Float.self), count: inputs)
             }
-            selected.apply(x, into: out, on: backend, resources.pool)
+            selected.apply(x, into: out, on: backend, resources.pool, workspace)
         }
         guard let bias = projection.bias?.pointer else { return out }
         for row in 0..<out.rows {

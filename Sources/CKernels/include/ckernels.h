@@ -4,7 +4,7 @@
 // in 32 bits, and the float operations use the same lanes, the same order of additions and no fused
 // multiply-add in every table, so that all tables give the same bits. The exceptions fuse where the processor can:
 // `f32_gemm`, the attentions but `attention`, and `quantized_dot`, the last with the same bits in all tables that fuse
-// (their error bound is stated in docs/architecture.md).
+// (their error bound is stated in docs/architecture.md). Products of interleaved weights are in tables with VNNI only.
 //
 // Matrices are row-major; `ld…` is the distance between rows in elements. "Packed" layouts, made by `pack_int8` and
 // `svc_pack_f32`, are the same for every table.
@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include "interleaved.h"
 
 // Columns of a packed panel: outputs that one vector register holds.
 #define SVC_PANEL 16
@@ -167,10 +168,31 @@ typedef struct svc_kernels {
     // parts: room for svc_split_numbers(count, columns), at a multiple of 64 bytes.
     void (*split_vectors)(const float *x, size_t ldx, size_t count, size_t columns, uint16_t *parts);
 
-    // parts: from split_vectors; row_bytes: from one row of weights to the next; panel: room for
-    // (svc_split_panel(columns) + 1) · svc_split_depth(columns) floats, at a multiple of 64 bytes.
+    // parts: from split_vectors; row_bytes: from one row of weights to the next, 0 where the weights are groups; panel: room
+    // for (svc_split_panel(columns) + SVC_GROUP) · svc_split_depth(columns) floats, at a multiple of 64 bytes.
     void (*split_dot)(svc_weight_type type, const uint8_t *weights, size_t row_bytes, size_t rows, size_t columns,
                       const uint16_t *parts, size_t count, float *out, size_t ldout, float *panel);
+
+    // Products of interleaved weights and digits, as include/interleaved.h defines them; all NULL where no instruction
+    // multiplies bytes in groups of four. An output does not depend on the other vectors or rows.
+
+    // Bytes of sixteen rows; 0 for types that are not interleaved. columns: a multiple of the type's block.
+    size_t (*group_bytes)(svc_weight_type type, size_t columns);
+    // Interleaves rows of weights that are row_bytes apart: [ceil(rows/16)] groups.
+    void (*interleave)(svc_weight_type type, const uint8_t *weights, size_t row_bytes, size_t rows, size_t columns,
+                       uint8_t *groups);
+    // Rows first … first + count − 1 of a group as floats, those that expand_row gives.
+    void (*interleaved_rows)(svc_weight_type type, const uint8_t *group, size_t first, size_t count, size_t columns,
+                             float *out, size_t ldout);
+    // The digits of the rows of tiles first … first + tiles − 1, of `count` rows in all. NaN and infinity make every product
+    // of their row NaN. digits: svc_digit_bytes(count, columns) bytes for all.
+    void (*digit_vectors)(const float *x, size_t ldx, size_t count, size_t columns, size_t first, size_t tiles,
+                          uint8_t *digits);
+    // out[t][r] = the product of the digits of row t of activations with row r of the groups, for `outputs` rows from the
+    // first group on. 8 KB behind the groups may be asked for, not read. panel: svc_digit_panel_bytes(columns) at a multiple
+    // of 64 bytes, if there are more rows of activations than SVC_DIGIT_FEW.
+    void (*digit_dot)(svc_weight_type type, const uint8_t *groups, size_t outputs, size_t columns, const uint8_t *digits,
+                      size_t count, float *out, size_t ldout, uint8_t *panel);
 
     // One row of `columns` weights as floats.
     void (*expand_row)(svc_weight_type type, const uint8_t *row, size_t columns, float *out);

@@ -119,7 +119,9 @@ struct HuggingFaceLoader {
 
     private func generation() throws -> ModelLoader.Result {
         let checkpoint = try model.checkpoint()
-        let network = try CausalModelFamily.model(model.configuration, checkpoint, quantizer: packed?.matrix)
+        let network = try CausalModelFamily.model(
+            model.configuration, checkpoint, quantizer: packed?.matrix,
+            interleaver: { $0.interleaved(on: resources.backend, resources.compute) })
         let generation = try directory.configurationIfPresent("generation_config.json")
         // What the newer file says wins, and a chat's end of turn is often only there.
         let ends = try generation?.tokens("eos_token_id") ?? []
