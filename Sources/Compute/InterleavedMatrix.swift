@@ -39,7 +39,9 @@ package final class InterleavedMatrix: @unchecked Sendable {
         guard backend.interleaves, let interleave = backend.kernels.pointee.interleave else { return nil }
         let bytes = backend.kernels.pointee.group_bytes(linear.type.code, linear.inputs)
         let count = (linear.outputs + Int(SVC_GROUP) - 1) / Int(SVC_GROUP)
-        guard bytes > 0, count > 0, let groups = AlignedBuffer<UInt8>(mapped: count * bytes, largePages: true) else { return nil }
+        guard bytes > 0, count > 0, let groups = AlignedBuffer<UInt8>(mapped: count * bytes, largePages: true) else {
+            return nil
+        }
         (inputs, outputs, type) = (linear.inputs, linear.outputs, linear.type)
         (self.groups, groupBytes) = (groups, bytes)
         scales = linear.scales.map { AlignedBuffer(UnsafeBufferPointer(start: $0, count: linear.outputs)) }
