@@ -14,6 +14,7 @@
 #include "quantized_dot.inc"
 #include "quantized_tile.inc"
 #include "interleaved.inc"
+#include "digit_vectors.inc"
 #include "digit_dot.inc"
 #include "nibble_planes.inc"
 #include "quantize_rows.inc"
