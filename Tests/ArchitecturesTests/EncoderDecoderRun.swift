@@ -86,7 +86,9 @@ struct EncoderDecoderRun {
                 directory: nil, key: "", quantization: $0, activations: .rounded, pool: pool, backend: backend)
         }
         model = try SequenceToSequenceFamily.model(
-            WeightBinder(checkpoint, quantizer: packed.map { $0.matrix }), configuration: configuration,
+            WeightBinder(
+                checkpoint, quantizer: packed.map { $0.matrix }, interleaver: { $0.interleaved(on: backend, pool) }),
+            configuration: configuration,
             generation: generation, backend: backend, pool: pool)
         _ = packed?.finish()
     }

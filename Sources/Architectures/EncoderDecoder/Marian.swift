@@ -38,7 +38,8 @@ package final class Marian: EncoderDecoderModel {
             shared
             ? target
             : try binder.matrix(
-                "model.encoder.embed_tokens.weight", inputs: hidden, outputs: sizes.sourceVocabularySize)
+                "model.encoder.embed_tokens.weight", inputs: hidden, outputs: sizes.sourceVocabularySize,
+                byRow: true)
         if shared {
             try binder.ignoreCopies(
                 ["model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight"], of: targetName)

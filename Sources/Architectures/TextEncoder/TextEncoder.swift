@@ -26,14 +26,17 @@ package final class TextEncoder: Sendable {
 
     /// Binds the tensors of a checkpoint. Those of a head that the model was trained with are left.
     ///
-    /// - Parameter quantizer: makes every matrix; nil to multiply by the tensors as they are stored.
+    /// - Parameters:
+    ///   - quantizer: makes every matrix; nil to multiply by the tensors as they are stored.
+    ///   - interleaver: makes faster copies of matrices.
     /// - Throws: `CheckpointError`: what is missing, unused, or of another shape.
     package convenience init(
         _ configuration: TextEncoderConfiguration, _ checkpoint: Checkpoint, pooling: SentencePooling,
-        quantizer: WeightBinder.Quantizer? = nil
+        quantizer: WeightBinder.Quantizer? = nil, interleaver: WeightBinder.Interleaver? = nil
     ) throws {
         let names = TextEncoderNames(checkpoint)
-        let binder = WeightBinder(checkpoint, quantizer: quantizer, rename: names.stored)
+        let binder = WeightBinder(
+            checkpoint, quantizer: quantizer, interleaver: interleaver, rename: names.stored)
         binder.ignore(where: names.isHead)
         try self.init(binder, configuration, pooling: pooling)
     }
@@ -44,7 +47,7 @@ package final class TextEncoder: Sendable {
     package init(_ binder: WeightBinder, _ configuration: TextEncoderConfiguration, pooling: SentencePooling) throws {
         let hidden = configuration.hiddenSize
         words = try binder.matrix(
-            "embeddings.word_embeddings.weight", inputs: hidden, outputs: configuration.vocabularySize)
+            "embeddings.word_embeddings.weight", inputs: hidden, outputs: configuration.vocabularySize, byRow: true)
         var table = try binder.floats(
             "embeddings.position_embeddings.weight", shape: [configuration.positions, hidden])
         let types = try binder.floats(

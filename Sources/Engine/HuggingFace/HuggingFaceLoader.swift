@@ -48,7 +48,11 @@ struct HuggingFaceLoader {
     }
 
     private func binder() throws -> WeightBinder {
-        WeightBinder(try model.checkpoint(), quantizer: packed?.matrix)
+        WeightBinder(try model.checkpoint(), quantizer: packed?.matrix, interleaver: interleaved)
+    }
+
+    private func interleaved(_ matrix: WeightMatrix) -> WeightMatrix? {
+        matrix.interleaved(on: resources.backend, resources.compute)
     }
 
     // MARK: Translation
@@ -120,8 +124,7 @@ struct HuggingFaceLoader {
     private func generation() throws -> ModelLoader.Result {
         let checkpoint = try model.checkpoint()
         let network = try CausalModelFamily.model(
-            model.configuration, checkpoint, quantizer: packed?.matrix,
-            interleaver: { $0.interleaved(on: resources.backend, resources.compute) })
+            model.configuration, checkpoint, quantizer: packed?.matrix, interleaver: interleaved)
         let generation = try directory.configurationIfPresent("generation_config.json")
         // What the newer file says wins, and a chat's end of turn is often only there.
         let ends = try generation?.tokens("eos_token_id") ?? []
@@ -162,7 +165,7 @@ struct HuggingFaceLoader {
         let folder = URL(fileURLWithPath: model.configuration.file).deletingLastPathComponent().path
         let encoder = try TextEncoder(
             TextEncoderConfiguration(model.configuration), model.checkpoint(),
-            pooling: SentencePooling(directory: folder), quantizer: packed?.matrix)
+            pooling: SentencePooling(directory: folder), quantizer: packed?.matrix, interleaver: interleaved)
         let tokenizer = try model.tokenizer()
         guard tokenizer.vocabularySize <= encoder.configuration.vocabularySize else {
             throw ModelFailure(
