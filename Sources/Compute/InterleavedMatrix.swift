@@ -6,7 +6,7 @@ extension ComputeBackend {
     package var interleaves: Bool { products == .native && kernels.pointee.digit_dot != nil }
 }
 
-/// A quantised matrix whose rows lie together by sixteen, times activations of 22 bits: in each block of 32 columns these are
+/// A quantised matrix whose rows lie together by sixteen, times activations of 23 bits: in each run of 128 columns these are
 /// whole numbers of so many bits times a power of two, nearly what floats hold, and their products with whole weights are
 /// added exactly (`include/interleaved.h` has the definition). An output's bits depend neither on the rows beside it, nor on
 /// how outputs are cut into pieces, nor on the number of threads.

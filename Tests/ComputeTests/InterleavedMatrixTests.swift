@@ -1,7 +1,7 @@
 import Compute
 import Testing
 
-/// Rows that lie together by sixteen, times activations of 22 bits: the definition, and bits that depend on nothing but the
+/// Rows that lie together by sixteen, times activations of 23 bits: the definition, and bits that depend on nothing but the
 /// row of activations and the row of weights.
 @Suite struct InterleavedMatrixTests {
     static let backends = nativeBackends.filter(\.interleaves)
@@ -27,42 +27,56 @@ import Testing
         return part
     }
 
-    /// The activations as the definition has them: in each block of 32 whole multiples of a power of two, the smallest of
-    /// which 2²¹ are more than the largest of the block.
+    /// The activations as the definition has them: in each run of 128 whole multiples of a unit, of which 2²² − 1 are the
+    /// largest of the run.
     private static func rounded(_ x: [Float]) -> [Double] {
-        stride(from: 0, to: x.count, by: 32).flatMap { start -> [Double] in
-            let block = x[start..<start + 32]
-            let largest = block.map { abs($0) }.max() ?? 0
-            guard largest > 0 else { return block.map { _ in 0 } }
-            let unit = Double(sign: .plus, exponent: max(Int(largest.exponent), -86) - 20, significand: 1)
-            return block.map { (Double($0) / unit).rounded(.toNearestOrEven) * unit }
+        stride(from: 0, to: x.count, by: 128).flatMap { start -> [Double] in
+            let run = x[start..<min(start + 128, x.count)]
+            let largest = max(run.map { abs($0) }.max() ?? 0, 0x1p-86)
+            let (unit, inverse) = (largest / 0x3fffff, 0x3fffff / largest)
+            return run.map { Double(($0 * inverse).rounded(.toNearestOrEven)) * Double(unit) }
         }
     }
 
     /// What is left to rounding is the addition of blocks. Without the last digit of the activations the difference would be
     /// ten times what is allowed.
-    @Test(arguments: types, [(256, 1), (768, 45)])
-    func equalTheDefinition(type: WeightType, shape: (inputs: Int, outputs: Int)) throws {
+    @Test(arguments: types, [(256, 1), (768, 45), (288, 17)])
+    func equalTheDefinition(type: WeightType, widest: (inputs: Int, outputs: Int)) throws {
+        let shape = (inputs: widest.inputs / type.blockElements * type.blockElements, outputs: widest.outputs)
         var generator = Generator(state: UInt64(type.rawValue) &* 41 &+ UInt64(shape.outputs))
         let linear = QuantizedProductTests.random(type, inputs: shape.inputs, outputs: shape.outputs, &generator)
-        let weights = QuantizedProductTests.expanded(linear, on: ComputeBackend(instructionSet: .portable))
-        let count = 29
         // Rows of every magnitude, and in each a number that is far larger than the others.
-        let x = (0..<count).map { row in
+        let x = (0..<29).map { row in
             let size = Float(sign: .plus, exponent: row * 8 - 130, significand: 1)
             return generator.floats(shape.inputs).enumerated().map {
                 $0.offset == 7 * row ? 50 * size : $0.element * size
             }
         }
+        try Self.expectDefinition(of: linear, times: x)
+    }
+
+    /// The smallest and the largest weights of a type, times activations that are all as large as their run has them: no sum
+    /// leaves its 32 bits.
+    @Test(arguments: types, [0x00, 0x7f, 0x80, 0xff] as [UInt8])
+    func theLargestSumsFit(type: WeightType, byte: UInt8) throws {
+        var generator = Generator(state: 12)
+        let blocks = QuantizedLinearTests.blocks(type, rows: 20, columns: 256, of: byte, &generator)
+        let linear = QuantizedLinearTests.layer(blocks, type, inputs: 256, outputs: 20)
+        let x = (0..<14).map { row in [Float](repeating: row % 2 == 0 ? 1.25 : -1.25, count: 256) }
+        for rows in [1, 7, 14] { try Self.expectDefinition(of: linear, times: Array(x[..<rows])) }
+    }
+
+    private static func expectDefinition(of linear: QuantizedLinear, times x: [[Float]]) throws {
+        let weights = QuantizedProductTests.expanded(linear, on: ComputeBackend(instructionSet: .portable))
         let pool = ThreadPool(threads: 2)
         defer { pool.stop() }
-        for backend in Self.backends {
-            let found = Self.product(
-                try Self.matrix(linear, backend, pool),
-                TestMatrix(x.flatMap(\.self), rows: count, columns: shape.inputs), backend, pool
+        for backend in backends {
+            let found = product(
+                try matrix(linear, backend, pool),
+                TestMatrix(x.flatMap(\.self), rows: x.count, columns: linear.inputs), backend, pool
             ).values
             for (row, values) in x.enumerated() {
-                let rounded = Self.rounded(values)
+                let rounded = rounded(values)
                 for (output, weight) in weights.enumerated() {
                     var (sum, magnitude) = (0.0, 0.0)
                     for (x, w) in zip(rounded, weight) {
@@ -70,8 +84,8 @@ import Testing
                         magnitude += abs(x * Double(w))
                     }
                     // Of floats below 2⁻¹²⁶ the last bit is 2⁻¹⁴⁹.
-                    let allowed = Double(shape.inputs / 32 + 8) * (0x1p-23 * magnitude + 0x1p-148)
-                    let difference = abs(Double(found[row * shape.outputs + output]) - sum)
+                    let allowed = Double(linear.inputs / 32 + 8) * (0x1p-23 * magnitude + 0x1p-148)
+                    let difference = abs(Double(found[row * linear.outputs + output]) - sum)
                     #expect(difference <= allowed, "row \(row), output \(output): \(difference / magnitude)")
                 }
             }

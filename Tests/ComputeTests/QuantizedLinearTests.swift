@@ -4,9 +4,14 @@ import Testing
 
 /// Weights in blocks: expanded exactly, and multiplied within the bound of float summation, on every instruction set.
 @Suite struct QuantizedLinearTests {
-    /// Random bytes as blocks, with scales that are ordinary halves (random ones would be infinite now and then).
-    static func blocks(_ type: WeightType, rows: Int, columns: Int, _ generator: inout Generator) -> [UInt8] {
-        var bytes = (0..<(type.rowBytes(columns) * rows)).map { _ in UInt8.random(in: 0...255, using: &generator) }
+    /// Random bytes as blocks, or one byte throughout, with scales that are ordinary halves (random ones would be infinite
+    /// now and then).
+    static func blocks(
+        _ type: WeightType, rows: Int, columns: Int, of byte: UInt8? = nil, _ generator: inout Generator
+    ) -> [UInt8] {
+        var bytes = (0..<(type.rowBytes(columns) * rows)).map { _ in
+            byte ?? UInt8.random(in: 0...255, using: &generator)
+        }
         func putHalf(_ value: Float, at offset: Int) {
             let bits = halfBits(value)
             bytes[offset] = UInt8(bits & 0xff)

@@ -1,14 +1,16 @@
-// Quantised weights times activations of 22 bits, on multipliers of bytes.
+// Quantised weights times activations of 23 bits, on multipliers of bytes.
 //
-// A row of activations is cut into blocks of 32 columns. In each, x ≈ unit · v with integers |v| ≤ 2²¹ and a power of two as
-// unit, the smallest that lets the block's largest |x| be that: block floating point with the bits of nearly a float. v is
-// three signed digits, v = 65536 · d₂ + 256 · d₁ + d₀, and a block's product with integer weights is three sums of products
-// of bytes, exact in 32 bits. So its bits do not depend on how the work is cut.
+// A row of activations is cut into runs of 128 columns. In each, x ≈ unit · v with integers |v| < 2²², where 2²² − 1 units are the
+// run's largest |x|, or 2⁻⁸⁶ if that is more: block floating point with nearly the bits of a float. v is the integer nearest to
+// x · ((2²² − 1) / largest), the even one of two, and three signed digits, v = 65536 · d₂ + 256 · d₁ + d₀; the product of a block
+// of 32 columns with integer weights is three sums of products of bytes, exact in 32 bits. So its bits do not depend on how the
+// work is cut.
 //
-// out = Σ over blocks, in their order, of fma(sum · unit, weights' scale, ·), and for types with a minimum
-// fma(unit · Σ v, minimum, ·) after each. Of 8-bit weights and IQ4_NL, whose sums do not fit into 32 bits, the sum is that of two,
-// fma(sum of 256 · d₂ + d₁, 256, sum of d₀); of Q6_K, whose scales are for 16 columns, a block's products are
-// unit · fma(sum of the second half, its scale, sum of the first · its scale).
+// Of a run is part = Σ over blocks, in their order, of fma(sum, weights' scale, ·), and for types with a minimum
+// fma(Σ v, minimum, ·) after each; and out = Σ over runs, in their order, of fma(unit, part, ·). Weights of five bits with a minimum
+// are 16 less, and their minimum 16 scales more, for sums that fit into 32 bits. Of 8-bit weights and IQ4_NL, which would not fit so
+// either, a block has two sums, one after the other: that of 256 · d₂ + d₁, at 256 times the scale, and that of d₀; of Q6_K,
+// whose scales are for 16 columns, one for each half.
 //
 // Weights are repacked: those of sixteen rows, a group, lie together, so that the lanes of a register are outputs and
 // nothing is added across lanes. What a group takes is what its rows took, but for 3 % more for Q4_K and Q5_K and 1 % for
@@ -22,11 +24,14 @@
 #define SVC_GROUP 16
 // Columns of a block of digits.
 #define SVC_DIGIT_BLOCK 32
+// Columns of a run, whose digits have one unit, and the largest of its integers.
+#define SVC_DIGIT_RUN 128
+#define SVC_DIGIT_LARGEST 0x3fffff
 // Rows of activations whose digits lie together, at most.
 #define SVC_DIGIT_TILE 12
-// Bytes of a block's digits: three for each column, and seven numbers: unit, unit · Σ v (floats), Σ v, −32 · Σ v of the
-// first 16 columns and of the rest, −128 · Σ (v − d₀) / 256, and −128 · Σ d₀ (integers): what unsigned weights add too much.
-#define SVC_DIGIT_BYTES 124
+// Bytes of a block's digits: three for each column, and eight numbers: its run's unit, Σ v (floats), and integers, what unsigned
+// weights add too much: −8 · Σ v, −16 · Σ v, −32 · Σ v of the first 16 columns and of the rest, −128 · Σ (v − d₀) / 256, −128 · Σ d₀.
+#define SVC_DIGIT_BYTES 128
 // So many rows of activations, at most, are multiplied without a panel.
 #define SVC_DIGIT_FEW 8
 
@@ -41,7 +46,7 @@ static inline size_t svc_digit_tile_start(size_t count, size_t tile) {
 }
 
 // Bytes of the digits of `count` rows: [tile][block], and of each block of a tile, for its rows four by four,
-// [digit, highest first][8 columns of 4][row of the four][4], then the seven numbers above, each for all rows of the tile.
+// [digit, highest first][8 columns of 4][row of the four][4], then the eight numbers above, each for all rows of the tile.
 static inline size_t svc_digit_bytes(size_t count, size_t columns) {
     return count * (columns / SVC_DIGIT_BLOCK) * SVC_DIGIT_BYTES;
 }
