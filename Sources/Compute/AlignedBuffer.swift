@@ -35,12 +35,16 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
     /// something lies behind it, which for large buffers that come and go is most of a rush, for good. A mapping costs some
     /// microseconds: for buffers of at least a hundred kilobytes. Nil where the system grants no more mappings.
     ///
-    /// - Parameter largePages: whether the system may use pages of 2 MB, which for memory that is read through again and
-    ///   again spares the processor the looking up of the small ones.
-    package init?(mapped count: Int, largePages: Bool = false) {
+    /// - Parameters:
+    ///   - largePages: whether the system may use pages of 2 MB, which for memory that is read through again and again
+    ///     spares the processor the looking up of the small ones.
+    ///   - isPopulated: whether the system shall have the memory ready, all at once. Otherwise each 4 KB are got ready when
+    ///     they are written first, and once more, with an interruption of all other processors, if they were read before.
+    package init?(mapped count: Int, largePages: Bool = false, isPopulated: Bool = false) {
         precondition(count >= 0, "a buffer cannot hold \(count) elements")
         let bytes = max(64, count * MemoryLayout<Element>.stride)
-        let raw = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0)
+        let flags = MAP_PRIVATE | MAP_ANON | (isPopulated ? Int32(MAP_POPULATE) : 0)
+        let raw = mmap(nil, bytes, PROT_READ | PROT_WRITE, flags, -1, 0)
         guard let raw, raw != MAP_FAILED else { return nil }
         if largePages { madvise(raw, bytes, Int32(MADV_HUGEPAGE)) }
         pointer = raw.bindMemory(to: Element.self, capacity: count)

@@ -57,18 +57,23 @@ package final class KVPagePool: Sendable {
     /// A page for a group, or nil if the bound would be passed.
     func take(group: Int) -> KVPage? {
         let bytes = layout.groups[group].pageBytes
-        let buffer = state.withLock { state -> AlignedBuffer<Float>? in
-            guard state.usedBytes + bytes <= limitBytes else { return nil }
+        let (isGranted, kept) = state.withLock { state -> (Bool, AlignedBuffer<Float>?) in
+            guard state.usedBytes + bytes <= limitBytes else { return (false, nil) }
             state.usedBytes += bytes
-            guard let kept = state.free[group].popLast() else {
-                let floats = layout.groups[group].pageFloats
-                // Memory is there as long as the allocator has some, however many mappings the system grants.
-                return (bytes < Self.mappedBytes ? nil : AlignedBuffer(mapped: floats)) ?? AlignedBuffer(count: floats)
-            }
-            state.freeBytes -= bytes
-            return kept
+            let kept = state.free[group].popLast()
+            if kept != nil { state.freeBytes -= bytes }
+            return (true, kept)
         }
-        return buffer.map { KVPage($0, group: group, pool: self) }
+        guard isGranted else { return nil }
+        return KVPage(kept ?? Self.memory(layout.groups[group]), group: group, pool: self)
+    }
+
+    /// A page's memory. It is ready for the whole page: attention reads a page's positions before all are written.
+    private static func memory(_ group: KVCacheLayout.Group) -> AlignedBuffer<Float> {
+        let mapped =
+            group.pageBytes < mappedBytes ? nil : AlignedBuffer<Float>(mapped: group.pageFloats, isPopulated: true)
+        // Memory is there as long as the allocator has some, however many mappings the system grants.
+        return mapped ?? AlignedBuffer(count: group.pageFloats)
     }
 
     fileprivate func giveBack(_ buffer: AlignedBuffer<Float>, group: Int) {
