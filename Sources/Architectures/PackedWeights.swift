@@ -62,9 +62,19 @@ package final class PackedWeights {
     /// Whether the file that was opened is not all that the model needs.
     private var lacksMatrices = false
     private var writer: PackedCheckpointWriter?
-    private var matrices: [String: WeightMatrix] = [:]
+    private var made: [String: Made] = [:]
     private var sizeBytes = 0
     private var notes: [String] = []
+
+    /// A matrix that was made once, for those who ask for it again.
+    private struct Made {
+        let layout: PackedLayout
+        let base: UnsafeRawPointer
+        /// What is in memory only goes with the last who has it, as a faster copy may have taken its place by then.
+        weak var owner: MappedWeights?
+        /// What is a file's takes no memory.
+        let mapped: MappedWeights?
+    }
 
     /// Opens the packed file in a directory, or begins it.
     ///
@@ -128,16 +138,21 @@ package final class PackedWeights {
     ///
     /// - Throws: `CheckpointError` for a tensor that holds NaN or infinity or cannot be packed; what `advanced` throws.
     package func matrix(_ tensor: CheckpointTensor) throws -> WeightMatrix {
-        if let matrix = matrices[tensor.name] { return matrix }
+        if let known = made[tensor.name], let owner = known.owner {
+            return WeightMatrix(known.layout, known.base, owner: owner)
+        }
         guard let type = WeightType(rawValue: tensor.type.rawValue),
             let layout = PackedLayout(
                 Self.format(of: tensor, quantization, activations), rows: tensor.rows, columns: tensor.columns)
         else { throw mismatch(tensor, "a matrix that can be quantised", "\(tensor.shape) of \(tensor.type)") }
-        let bytes = try stored(tensor, layout) ?? pack(tensor, WeightQuantizer(layout, from: type, on: backend))
+        let stored = try stored(tensor, layout)
+        let bytes = try stored ?? pack(tensor, WeightQuantizer(layout, from: type, on: backend))
         guard let base = bytes.buffer.baseAddress else { throw mismatch(tensor, "a matrix", "nothing") }
-        let matrix = WeightMatrix(layout, base, owner: MappedWeights(bytes))
-        matrices[tensor.name] = matrix
-        sizeBytes += matrix.sizeBytes
+        let owner = MappedWeights(bytes)
+        let matrix = WeightMatrix(layout, base, owner: owner)
+        if made[tensor.name] == nil { sizeBytes += matrix.sizeBytes }
+        let isFile = stored != nil || writer != nil
+        made[tensor.name] = Made(layout: layout, base: base, owner: owner, mapped: isFile ? owner : nil)
         return matrix
     }
 

@@ -171,6 +171,31 @@ import Testing
         #expect(found.values == expected)
     }
 
+    /// Whoever has a matrix in memory decides how long: a copy with another layout may have taken its place. What is kept in
+    /// a file is made once.
+    @Test func whatIsInMemoryOnlyGoesWithTheLastWhoHasIt() async throws {
+        try await Fixtures.withTemporaryDirectory { directory in
+            for path in [nil, directory.path] {
+                var done = 0
+                let packed = Self.weights(path) { done += $0 }
+                let tensor = Self.tensors()[0], bytes = tensor.bytes.count
+                var one: WeightMatrix? = try packed.matrix(tensor)
+                let values = one.map(Self.floats)
+                let two = try packed.matrix(tensor)
+                #expect(done == bytes && Self.floats(two) == values, "both are the same memory")
+                one = nil
+                #expect(try Self.floats(packed.matrix(tensor)) == values && done == bytes)
+                withExtendedLifetime(two) {}
+                let other = Self.weights(path, key: "other") { done += $0 }
+                done = 0
+                _ = try other.matrix(tensor)
+                #expect(try Self.floats(other.matrix(tensor)) == values)
+                #expect(done == (path == nil ? 2 : 1) * bytes, "what nobody had any more was not kept")
+                #expect(other.finish().sizeBytes == two.sizeBytes)
+            }
+        }
+    }
+
     /// A process that ends in the middle leaves a file that nobody believes, and the next start removes.
     @Test func anUnfinishedFileIsNeverBelieved() async throws {
         try await Fixtures.withTemporaryDirectory { directory in
