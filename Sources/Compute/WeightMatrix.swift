@@ -5,7 +5,7 @@ package enum WeightMatrix: Sendable {
     case rows(QuantizedLinear)
     /// The same with rows that the kernels cannot take as they are: zeros at their ends up to a multiple of 16, or 32.
     case padded(QuantizedLinear, inputs: Int)
-    /// Quantised rows that lie together by sixteen, times activations of 22 bits.
+    /// Quantised rows that lie together by sixteen, times activations of 23 bits.
     case interleaved(InterleavedMatrix)
     /// 8-bit weights times activations that are rounded to 8 bits.
     case int8(PackedInt8Matrix)
