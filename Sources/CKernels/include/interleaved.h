@@ -45,8 +45,8 @@ static inline size_t svc_digit_tile_start(size_t count, size_t tile) {
     return start < count ? start : count;
 }
 
-// Bytes of the digits of `count` rows: [tile][block], and of each block of a tile, for its rows four by four,
-// [digit, highest first][8 columns of 4][row of the four][4], then the eight numbers above, each for all rows of the tile.
+// Bytes of the digits of `count` rows: [tile][block], and of each block of a tile
+// [digit, highest first][8 columns of 4][row][4], then the eight numbers above, each for all rows of the tile.
 static inline size_t svc_digit_bytes(size_t count, size_t columns) {
     return count * (columns / SVC_DIGIT_BLOCK) * SVC_DIGIT_BYTES;
 }
